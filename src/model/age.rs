@@ -20,7 +20,9 @@ mod tests {
     #[test]
     fn an_age_has_one_unit_and_is_never_negative() {
         let at = |second| Timestamp::from_second(second).unwrap();
-        for (seconds, text) in [(0, "0s"), (59, "59s"), (60, "1m"), (3_599, "59m"), (3_600, "1h"), (86_400, "1d"), (-5, "0s")] {
+        for (seconds, text) in
+            [(0, "0s"), (59, "59s"), (60, "1m"), (3_599, "59m"), (3_600, "1h"), (86_400, "1d"), (-5, "0s")]
+        {
             assert_eq!(age(at(1_000_000), at(1_000_000 + seconds)), text);
         }
     }

@@ -13,7 +13,9 @@ pub struct ClusterName(String);
 
 /// Why a text is not a cluster's name.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0:?} is not a cluster name: 1 to 63 lower case letters, digits and hyphens, with a letter or digit at both ends")]
+#[error(
+    "{0:?} is not a cluster name: 1 to 63 lower case letters, digits and hyphens, with a letter or digit at both ends"
+)]
 pub struct InvalidClusterName(String);
 
 impl ClusterName {

@@ -1,0 +1,132 @@
+//! Starts and ends processes: the only file with `unsafe`, because what runs between fork and exec is the kernel's business.
+
+use std::ffi::OsString;
+use std::io;
+use std::path::PathBuf;
+use std::process::Stdio;
+use std::sync::mpsc;
+use std::time::Duration;
+
+use nix::sys::prctl::set_pdeathsig;
+use nix::sys::signal::{Signal, killpg};
+use nix::unistd::{Pid, getpid, getppid};
+use tokio::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command};
+use tokio::runtime::Handle;
+use tokio::sync::oneshot;
+
+/// How long a process group may take to end after SIGTERM before it gets SIGKILL.
+const TERM_GRACE: Duration = Duration::from_millis(500);
+
+/// What to start.
+pub struct Spec {
+    /// The program, absolute.
+    pub program: PathBuf,
+    /// Its arguments.
+    pub args: Vec<String>,
+    /// Its whole environment.
+    pub env: Vec<(&'static str, OsString)>,
+    /// Its working directory.
+    pub directory: PathBuf,
+    /// Whether it gets a pipe as standard input, or nothing.
+    pub stdin: bool,
+}
+
+type Job = Box<dyn FnOnce() + Send>;
+
+/// A thread that starts all processes.
+///
+/// Starting one blocks, which the threads of the runtime must not; and a child that is to die with its parent dies with
+/// the *thread* that started it, so that thread has to live as long as the agent.
+#[derive(Clone)]
+pub struct Spawner(mpsc::SyncSender<Job>);
+
+impl Spawner {
+    /// Starts the thread. It ends when the last clone is dropped.
+    pub fn start() -> io::Result<Self> {
+        let (sender, receiver) = mpsc::sync_channel::<Job>(64);
+        std::thread::Builder::new().name("spawner".into()).spawn(move || receiver.iter().for_each(|job| job()))?;
+        Ok(Self(sender))
+    }
+
+    /// Runs a piece of blocking work on the thread, such as preparing and starting a process.
+    pub async fn run<T: Send + 'static>(&self, work: impl FnOnce() -> io::Result<T> + Send + 'static) -> io::Result<T> {
+        let (reply, answer) = oneshot::channel();
+        let handle = Handle::current();
+        let job: Job = Box::new(move || {
+            let _runtime = handle.enter();
+            // Nobody waits any more when the command was cancelled meanwhile; what was started is dropped and killed.
+            let _ = reply.send(work());
+        });
+        match self.0.try_send(job) {
+            Ok(()) => answer.await.map_err(io::Error::other)?,
+            Err(mpsc::TrySendError::Full(_)) => Err(io::Error::other("too many commands are being started at once")),
+            Err(mpsc::TrySendError::Disconnected(_)) => Err(io::Error::other("the agent is stopping")),
+        }
+    }
+}
+
+/// Starts a process in a group of its own, which ends with the agent however the agent ends.
+pub fn spawn(spec: &Spec) -> io::Result<Process> {
+    let mut command = Command::new(&spec.program);
+    command
+        .args(&spec.args)
+        .env_clear()
+        .envs(spec.env.iter().map(|(name, value)| (name, value)))
+        .current_dir(&spec.directory)
+        .stdin(if spec.stdin { Stdio::piped() } else { Stdio::null() })
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .process_group(0)
+        .kill_on_drop(true);
+    let parent = getpid();
+    let before_exec = move || {
+        set_pdeathsig(Signal::SIGKILL)?;
+        // The agent may have died before the line above took effect.
+        if getppid() == parent { Ok(()) } else { Err(io::ErrorKind::BrokenPipe.into()) }
+    };
+    // SAFETY: between fork and exec the closure makes two system calls; it neither allocates nor takes locks.
+    unsafe { command.pre_exec(before_exec) };
+    let child = command.spawn()?;
+    let group = child.id().and_then(|id| i32::try_from(id).ok()).map(Pid::from_raw).ok_or(io::ErrorKind::NotFound)?;
+    Ok(Process { child, group, reaped: false })
+}
+
+/// A running process and its group. Dropping it kills the group.
+pub struct Process {
+    child: Child,
+    group: Pid,
+    reaped: bool,
+}
+
+impl Process {
+    /// Its standard input, output and error; at the first call only.
+    pub fn take_pipes(&mut self) -> (Option<ChildStdin>, Option<ChildStdout>, Option<ChildStderr>) {
+        (self.child.stdin.take(), self.child.stdout.take(), self.child.stderr.take())
+    }
+
+    /// Waits for the leader.
+    pub async fn wait(&mut self) -> io::Result<std::process::ExitStatus> {
+        let status = self.child.wait().await?;
+        self.reaped = true;
+        Ok(status)
+    }
+
+    /// Ends the group: SIGTERM, so that kubectl can clean up, then SIGKILL.
+    pub async fn end(&mut self) {
+        self.signal(Signal::SIGTERM);
+        let _ = tokio::time::timeout(TERM_GRACE, self.wait()).await;
+    }
+
+    /// The group's number belongs to this process until the leader is reaped; after that it may be another's.
+    fn signal(&self, signal: Signal) {
+        if !self.reaped {
+            let _ = killpg(self.group, signal);
+        }
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        self.signal(Signal::SIGKILL);
+    }
+}

@@ -1,0 +1,104 @@
+//! Keeps the tunnels open: dials, serves, waits, dials again.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tracing::{info, warn};
+
+use super::backoff::Backoff;
+use super::exec::Kubectl;
+use crate::tunnel::control::ControlClient;
+use crate::tunnel::dial::{DialError, TunnelSignals, dial, serve};
+
+/// A tunnel that lived this long was a success.
+const HEALTHY: Duration = Duration::from_secs(5);
+
+/// What a tunnel needs.
+#[derive(Clone)]
+pub struct Tunnels {
+    /// Central.
+    pub control: ControlClient,
+    /// What is served.
+    pub kubectl: Kubectl,
+    /// Rung when a tunnel was opened.
+    pub reconnected: Arc<Notify>,
+    /// Cancelled when the agent stops.
+    pub stop: CancellationToken,
+}
+
+impl Tunnels {
+    /// Keeps so many tunnels open until the agent stops. The tracker is empty when all have ended after that.
+    pub fn keep_open(&self, connections: u8) -> TaskTracker {
+        let tracker = TaskTracker::new();
+        for slot in 0..connections {
+            tracker.spawn(self.clone().keep_one(slot, tracker.clone()));
+        }
+        tracker.close();
+        tracker
+    }
+
+    async fn keep_one(self, slot: u8, tracker: TaskTracker) {
+        let mut backoff = Backoff::default();
+        loop {
+            let since = Instant::now();
+            let ended = tokio::select! {
+                () = self.stop.cancelled() => return,
+                ended = self.one_tunnel(slot, &tracker) => ended,
+            };
+            if since.elapsed() > HEALTHY {
+                backoff.reset();
+            }
+            let wait = match ended {
+                Ok(End::Stopped) => return,
+                Ok(End::Drained) => Duration::ZERO,
+                Ok(End::Closed) => backoff.next(),
+                Err(error) => {
+                    let wait = backoff.next();
+                    warn!(slot, %error, retry_millis = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX), "no tunnel");
+                    wait
+                }
+            };
+            tokio::select! {
+                () = self.stop.cancelled() => return,
+                () = tokio::time::sleep(wait) => {}
+            }
+        }
+    }
+
+    /// Dials and serves. On a drain the tunnel goes on in a task of its own and another one is wanted.
+    async fn one_tunnel(&self, slot: u8, tracker: &TaskTracker) -> Result<End, DialError> {
+        let dialled = dial(&self.control.connector, &self.control.central, &self.control.token).await?;
+        let signals = TunnelSignals { stop: self.stop.clone(), drained: CancellationToken::new() };
+        let mut serving = tracker.spawn(serve(dialled, self.kubectl.clone(), signals.clone()));
+        info!(slot, "tunnel open");
+        self.reconnected.notify_one();
+        tokio::select! {
+            () = signals.drained.cancelled() => {
+                info!(slot, "central will leave: dialling again");
+                Ok(End::Drained)
+            }
+            ended = &mut serving => match ended {
+                Ok(Ok(())) if self.stop.is_cancelled() => Ok(End::Stopped),
+                Ok(Ok(())) => {
+                    info!(slot, "tunnel closed");
+                    Ok(End::Closed)
+                }
+                Ok(Err(error)) => Err(error),
+                Err(_) => Ok(End::Closed),
+            },
+        }
+    }
+}
+
+/// How a tunnel ended, for its slot.
+enum End {
+    /// The agent stops.
+    Stopped,
+    /// Central asked for another one.
+    Drained,
+    /// The connection was closed.
+    Closed,
+}

@@ -1,0 +1,114 @@
+//! The directory of one agent process, with one private directory for each running command.
+
+use std::fs::{self, File};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _, symlink};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use nix::fcntl::{Flock, FlockArg};
+use tempfile::TempDir;
+
+const PREFIX: &str = "mk8s-agent-";
+const LOCK: &str = "lock";
+
+/// The directory; removed when its last clone is dropped.
+#[derive(Clone)]
+pub struct WorkDir(Arc<Inner>);
+
+struct Inner {
+    root: TempDir,
+    _lock: Flock<File>,
+}
+
+impl WorkDir {
+    /// Makes it inside `parent`, or the system's temporary directory, and removes what killed agents left there.
+    pub fn create(parent: Option<&Path>) -> io::Result<Self> {
+        let parent = parent.map_or_else(std::env::temp_dir, Path::to_owned);
+        fs::create_dir_all(&parent)?;
+        remove_abandoned(&parent);
+        let root = tempfile::Builder::new()
+            .prefix(PREFIX)
+            .permissions(fs::Permissions::from_mode(0o700))
+            .tempdir_in(&parent)?;
+        let lock = lock(&root.path().join(LOCK))?.ok_or(io::ErrorKind::WouldBlock)?;
+        for directory in ["bin", "cache", "exec"] {
+            fs::DirBuilder::new().mode(0o700).create(root.path().join(directory))?;
+        }
+        // The only program that kubectl may find: it runs `diff` for `kubectl diff`.
+        if let Some(diff) = find_program(Path::new("diff")) {
+            symlink(diff, root.path().join("bin/diff"))?;
+        }
+        Ok(Self(Arc::new(Inner { root, _lock: lock })))
+    }
+
+    /// The directory that is kubectl's whole `PATH`.
+    pub fn bin(&self) -> PathBuf {
+        self.0.root.path().join("bin")
+    }
+
+    /// The discovery cache that all commands share.
+    pub fn cache(&self) -> PathBuf {
+        self.0.root.path().join("cache")
+    }
+
+    /// A fresh directory for one command, removed when dropped.
+    pub fn for_command(&self) -> io::Result<TempDir> {
+        tempfile::Builder::new()
+            .permissions(fs::Permissions::from_mode(0o700))
+            .tempdir_in(self.0.root.path().join("exec"))
+    }
+}
+
+/// Takes the lock; `None` when a living process has it.
+fn lock(path: &Path) -> io::Result<Option<Flock<File>>> {
+    let file = File::options().create(true).truncate(false).write(true).open(path)?;
+    match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
+        Ok(lock) => Ok(Some(lock)),
+        Err((_, nix::errno::Errno::EWOULDBLOCK)) => Ok(None),
+        Err((_, error)) => Err(error.into()),
+    }
+}
+
+/// Removes the directories whose agent was killed. What cannot be removed is left: it may be another user's.
+fn remove_abandoned(parent: &Path) {
+    let Ok(entries) = fs::read_dir(parent) else { return };
+    for path in entries.flatten().map(|entry| entry.path()) {
+        let ours = path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(PREFIX));
+        if ours && path.join(LOCK).exists() && matches!(lock(&path.join(LOCK)), Ok(Some(_))) {
+            let _ = fs::remove_dir_all(&path);
+        }
+    }
+}
+
+/// The absolute path of a program: as given if it names a directory, else from `PATH`.
+pub fn find_program(name: &Path) -> Option<PathBuf> {
+    if name.components().count() > 1 {
+        return fs::canonicalize(name).ok().filter(|path| path.is_file());
+    }
+    let path = std::env::var_os("PATH")?;
+    std::env::split_paths(&path).map(|directory| directory.join(name)).find(|candidate| candidate.is_file())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_directory_lives_as_long_as_its_agent() {
+        let parent = tempfile::tempdir().unwrap();
+        let abandoned = parent.path().join("mk8s-agent-dead");
+        fs::create_dir(&abandoned).unwrap();
+        fs::write(abandoned.join(LOCK), "").unwrap();
+
+        let first = WorkDir::create(Some(parent.path())).unwrap();
+        assert!(!abandoned.exists(), "what a killed agent left is removed");
+        let second = WorkDir::create(Some(parent.path())).unwrap();
+        assert!(first.cache().exists(), "a living agent's directory stays");
+        let command = second.for_command().unwrap();
+        assert_eq!(fs::metadata(command.path()).unwrap().permissions().mode() & 0o777, 0o700);
+
+        drop((command, first, second));
+        assert_eq!(fs::read_dir(parent.path()).unwrap().count(), 0);
+    }
+}

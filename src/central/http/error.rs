@@ -1,0 +1,57 @@
+//! The one mapping of failures to HTTP, and the request id that every answer carries.
+
+use axum::Json;
+use axum::extract::Request;
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use http::{HeaderName, HeaderValue, StatusCode, header};
+use tracing::{Instrument as _, info_span, warn};
+
+use crate::model::{ErrorCode, Failure, Problem, RequestId};
+
+/// The header that names a request.
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+impl IntoResponse for Failure {
+    /// Leaves the failure for [`identify`], which knows the request.
+    fn into_response(self) -> Response {
+        let mut response = StatusCode::INTERNAL_SERVER_ERROR.into_response();
+        response.extensions_mut().insert(self);
+        response
+    }
+}
+
+/// Gives the request an id, for its log lines and its answer, and writes failures as problem documents.
+pub async fn identify(mut request: Request, next: Next) -> Response {
+    let id = RequestId::generate();
+    request.extensions_mut().insert(id.clone());
+    let span = info_span!("request", id = %id);
+    let mut response = next.run(request).instrument(span).await;
+    if let Some(failure) = response.extensions_mut().remove::<Failure>() {
+        response = problem(&failure, &id);
+    }
+    if let Ok(value) = HeaderValue::from_str(id.as_str()) {
+        response.headers_mut().insert(REQUEST_ID, value);
+    }
+    response
+}
+
+fn problem(failure: &Failure, id: &RequestId) -> Response {
+    if failure.code == ErrorCode::Internal {
+        warn!(request_id = %id, detail = failure.detail, "internal error");
+    }
+    let status = StatusCode::from_u16(failure.code.http_status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let mut response = (status, Json(Problem::new(failure, id.as_str()))).into_response();
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+    response
+}
+
+/// For a path that is not in the table.
+pub async fn no_such_path() -> Failure {
+    Failure::new(ErrorCode::NotFound, "central serves nothing at this path")
+}
+
+/// For a path that is, with another method.
+pub async fn no_such_method() -> Failure {
+    Failure::new(ErrorCode::InvalidRequest, "central does not serve this method at this path")
+}

@@ -1,0 +1,18 @@
+//! `GET /agents/tunnel`: the upgrade with which an agent opens a tunnel.
+
+use axum::extract::{Request, State};
+use axum::response::{IntoResponse as _, Response};
+use http::{StatusCode, header};
+
+use crate::central::agents::Agents;
+use crate::model::Failure;
+use crate::tunnel::UPGRADE_PROTOCOL;
+
+/// Agrees to the upgrade of an agent that central knows.
+pub async fn open(State(agents): State<Agents>, mut request: Request) -> Result<Response, Failure> {
+    let cluster = agents.admit(request.headers())?;
+    let upgrade = hyper::upgrade::on(&mut request);
+    tokio::spawn(agents.serve_tunnel(cluster, upgrade));
+    let headers = [(header::CONNECTION, "Upgrade"), (header::UPGRADE, UPGRADE_PROTOCOL)];
+    Ok((StatusCode::SWITCHING_PROTOCOLS, headers).into_response())
+}

@@ -1,0 +1,113 @@
+//! `mk8s clusters`: show the clusters, choose the current one.
+
+use clap::Subcommand;
+use jiff::Timestamp;
+
+use super::exit::Exit;
+use super::output::{self, Format, OutputArgs};
+use super::session::SessionArgs;
+use crate::config::{ClientState, paths};
+use crate::model::age::age;
+use crate::model::{Cluster, ClusterName};
+
+/// What to do with clusters.
+#[derive(Subcommand)]
+pub enum ClustersCommand {
+    /// List all clusters; the current one has a star
+    #[command(visible_alias = "ls")]
+    List(OutputArgs),
+    /// Show one cluster, by default the current one
+    Show {
+        /// Its name
+        name: Option<ClusterName>,
+        #[command(flatten)]
+        output: OutputArgs,
+    },
+    /// Make a cluster the current one
+    Use {
+        /// Its name
+        name: ClusterName,
+    },
+}
+
+/// Runs the command.
+pub async fn run(session: &SessionArgs, command: ClustersCommand) -> anyhow::Result<Exit> {
+    match command {
+        ClustersCommand::List(args) => list(session, args.output).await,
+        ClustersCommand::Show { name, output } => show(session, name, output.output).await,
+        ClustersCommand::Use { name } => choose(session, name).await,
+    }
+}
+
+async fn list(session: &SessionArgs, format: Format) -> anyhow::Result<Exit> {
+    let session = session.resolve()?;
+    let clusters = session.client()?.clusters().await?;
+    let text = match format {
+        Format::Json => output::json(&clusters)?,
+        Format::Name => clusters.iter().map(|c| format!("{}\n", c.name)).collect(),
+        Format::Table if clusters.is_empty() => {
+            eprintln!("no clusters yet: declare them in central's configuration, bootstrap.clusters");
+            String::new()
+        }
+        Format::Table => {
+            let current = session.cluster.as_deref();
+            let header = ["", "NAME", "STATUS", "KUBERNETES", "NODES", "AGENT", "LAST SEEN"];
+            output::table(&header, clusters.iter().map(|cluster| row(cluster, current)).collect())
+        }
+    };
+    output::print(&text)
+}
+
+fn row(cluster: &Cluster, current: Option<&str>) -> Vec<String> {
+    let mark = if current == Some(cluster.name.as_str()) { "*" } else { "" };
+    let or_dash = |value: Option<String>| value.unwrap_or_else(|| "-".into());
+    vec![
+        mark.into(),
+        cluster.name.to_string(),
+        cluster.status.as_str().into(),
+        or_dash(cluster.facts.kubernetes_version.clone()),
+        or_dash(cluster.facts.node_count.map(|n| n.to_string())),
+        or_dash(cluster.agent_version.clone()),
+        cluster.last_seen.map_or_else(|| "never".into(), |then| format!("{} ago", age(then, Timestamp::now()))),
+    ]
+}
+
+async fn show(session: &SessionArgs, name: Option<ClusterName>, format: Format) -> anyhow::Result<Exit> {
+    let session = session.resolve()?;
+    let name = name.map_or_else(|| session.cluster(), Ok)?;
+    let cluster = session.client()?.cluster(&name).await?;
+    let text = match format {
+        Format::Json => output::json(&cluster)?,
+        Format::Name => format!("{}\n", cluster.name),
+        Format::Table => describe(&cluster),
+    };
+    output::print(&text)
+}
+
+fn describe(cluster: &Cluster) -> String {
+    let or_dash = |value: Option<String>| value.unwrap_or_else(|| "-".into());
+    let facts = &cluster.facts;
+    let lines = [
+        ("Name", cluster.name.to_string()),
+        ("Status", cluster.status.as_str().into()),
+        (
+            "Last seen",
+            cluster.last_seen.map_or_else(|| "never".into(), |t| format!("{t:.0} ({} ago)", age(t, Timestamp::now()))),
+        ),
+        ("Tunnels", cluster.tunnels.to_string()),
+        ("Agent", or_dash(cluster.agent_version.clone())),
+        ("Kubernetes", or_dash(facts.kubernetes_version.clone())),
+        ("kubectl", or_dash(facts.kubectl_version.clone())),
+        ("Nodes", or_dash(facts.node_count.map(|n| n.to_string()))),
+    ];
+    lines.iter().map(|(name, value)| format!("{:<13}{value}\n", format!("{name}:"))).collect()
+}
+
+async fn choose(session: &SessionArgs, name: ClusterName) -> anyhow::Result<Exit> {
+    let resolved = session.resolve()?;
+    resolved.client()?.cluster(&name).await?;
+    ClientState { server: Some(resolved.server), ca_file: resolved.ca_file, cluster: Some(name.clone()) }
+        .save(&paths::client_state())?;
+    eprintln!("now using cluster {:?}", name.as_str());
+    Ok(Exit::OK)
+}

@@ -1,0 +1,116 @@
+//! `mk8s kubectl`: a kubectl that runs in the cluster and looks as if it ran here.
+
+use std::ffi::OsString;
+use std::io::ErrorKind;
+
+use clap::Args;
+use tokio::io::{AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, stderr, stdin, stdout};
+use tokio::signal::unix::{SignalKind, signal};
+
+use super::exit::{CliError, Exit};
+use super::session::SessionArgs;
+use crate::client::{ExecReader, ExecWriter};
+use crate::kubernetes::kubectl::wants_stdin;
+use crate::model::exec::{CHUNK_BYTES, Stdin};
+use crate::model::{ErrorCode, ExecEnd, ExecOutput, ExecRequest, Failure};
+
+/// kubectl's arguments, cut off before this is parsed; here for the help only.
+#[derive(Args)]
+pub struct KubectlArgs {
+    /// The arguments of kubectl
+    #[arg(value_name = "ARGS", trailing_var_arg = true, allow_hyphen_values = true)]
+    _args: Vec<OsString>,
+}
+
+/// Runs kubectl in the chosen cluster; its exit code.
+pub async fn run(session: &SessionArgs, args: Vec<OsString>) -> anyhow::Result<Exit> {
+    // Without arguments kubectl prints its help; the agent is asked for it like any other.
+    let args = if args.is_empty() { vec!["help".into()] } else { args };
+    let command = args.into_iter().map(utf8).collect::<Result<Vec<String>, _>>()?;
+    let input = wants_stdin(&command);
+    let request = ExecRequest { command, stdin: Some(Stdin::Follows(input)), namespace: None };
+    request.validate().map_err(usage)?;
+    let session = session.resolve()?;
+    let cluster = session.cluster()?;
+
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    // Dropping the running future closes the connection, and with it the remote kubectl ends.
+    tokio::select! {
+        exit = execute(&session, &cluster, &request, input) => exit,
+        _ = interrupt.recv() => Ok(Exit::INTERRUPTED),
+        _ = terminate.recv() => Ok(Exit(143)),
+    }
+}
+
+async fn execute(
+    session: &super::session::Session,
+    cluster: &crate::model::ClusterName,
+    request: &ExecRequest,
+    input: bool,
+) -> anyhow::Result<Exit> {
+    let (writer, reader) = session.client()?.exec(cluster, request).await?;
+    tokio::select! {
+        exit = print(reader) => exit,
+        never = feed(writer, input) => never,
+    }
+}
+
+/// Sends standard input, if it is wanted. Never returns with success: the command's end is what counts.
+async fn feed(mut writer: ExecWriter, wanted: bool) -> anyhow::Result<Exit> {
+    let mut buffer = vec![0; if wanted { CHUNK_BYTES } else { 0 }];
+    let mut stdin = stdin();
+    while wanted {
+        let sent = match stdin.read(&mut buffer).await? {
+            0 => {
+                let _ = writer.finish().await;
+                break;
+            }
+            n => writer.send(&buffer[..n]).await,
+        };
+        if sent.is_err() {
+            // The reader sees how the connection ended, and says so.
+            break;
+        }
+    }
+    std::future::pending().await
+}
+
+/// Writes what the command writes, as it comes.
+async fn print(mut reader: ExecReader) -> anyhow::Result<Exit> {
+    let (mut out, mut err) = (stdout(), stderr());
+    loop {
+        let written = match reader.next().await? {
+            ExecOutput::Stdout(data) => write(&mut out, &data).await,
+            ExecOutput::Stderr(data) => write(&mut err, &data).await,
+            ExecOutput::End(ExecEnd::Error(why)) => {
+                return Err(CliError { what: why, hint: None, exit: Exit::FAILURE }.into());
+            }
+            ExecOutput::End(end) => return Ok(Exit(end.exit_code().unwrap_or(Exit::USAGE.0))),
+        };
+        match written {
+            Ok(()) => {}
+            Err(error) if error.kind() == ErrorKind::BrokenPipe => return Ok(Exit::BROKEN_PIPE),
+            Err(error) => return Err(error.into()),
+        }
+    }
+}
+
+async fn write(to: &mut (impl AsyncWrite + Unpin), data: &[u8]) -> std::io::Result<()> {
+    to.write_all(data).await?;
+    to.flush().await
+}
+
+fn utf8(arg: OsString) -> Result<String, CliError> {
+    arg.into_string().map_err(|arg| {
+        CliError::usage(
+            format!("the argument {arg:?} is not valid UTF-8"),
+            "send bytes that are not text as standard input, with -f -",
+        )
+    })
+}
+
+fn usage(failure: Failure) -> CliError {
+    debug_assert_eq!(failure.code, ErrorCode::InvalidRequest);
+    CliError { what: failure.detail, hint: None, exit: Exit::USAGE }
+}

@@ -1,0 +1,68 @@
+//! `mk8s serve`: the servers. The only file of the command line that names central and agent.
+
+use clap::Subcommand;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+
+use super::exit::Exit;
+use super::runtime;
+use crate::config::{AgentConfig, AgentFlags, CentralConfig, CentralFlags};
+use crate::{agent, central, telemetry};
+
+/// Which server.
+#[derive(Subcommand)]
+pub enum ServeCommand {
+    /// The hub that users and agents connect to
+    Central(CentralFlags),
+    /// The connector in a cluster
+    Agent(AgentFlags),
+}
+
+/// Runs a server until SIGTERM or SIGINT.
+pub fn run(command: ServeCommand) -> anyhow::Result<Exit> {
+    match command {
+        ServeCommand::Central(flags) => {
+            let config = CentralConfig::load(None, &flags)?;
+            telemetry::start(&config.log);
+            runtime::server(async {
+                let stop = stop_on_signal()?;
+                bind_central(config).await?.serve(stop).await;
+                Ok(Exit::OK)
+            })
+        }
+        ServeCommand::Agent(flags) => {
+            let config = AgentConfig::load(None, &flags)?;
+            telemetry::start(&config.log);
+            runtime::server(async {
+                run_agent(config, stop_on_signal()?).await?;
+                Ok(Exit::OK)
+            })
+        }
+    }
+}
+
+/// A central that listens.
+pub async fn bind_central(config: CentralConfig) -> anyhow::Result<central::Bound> {
+    Ok(central::bind(config).await?)
+}
+
+/// Runs an agent.
+pub async fn run_agent(config: AgentConfig, stop: CancellationToken) -> anyhow::Result<()> {
+    Ok(agent::run(config, stop).await?)
+}
+
+/// Cancelled by the first SIGTERM or SIGINT; the second one ends the process at once.
+pub fn stop_on_signal() -> anyhow::Result<CancellationToken> {
+    let stop = CancellationToken::new();
+    let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+    tokio::spawn({
+        let stop = stop.clone();
+        async move {
+            tokio::select! { _ = interrupt.recv() => {}, _ = terminate.recv() => {} }
+            stop.cancel();
+            tokio::select! { _ = interrupt.recv() => {}, _ = terminate.recv() => {} }
+            std::process::exit(Exit::INTERRUPTED.0.into());
+        }
+    });
+    Ok(stop)
+}

@@ -1,0 +1,167 @@
+//! The configuration of `mk8s serve agent`.
+
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use super::central::validate_grace;
+use super::error::ConfigError;
+use super::flags::AgentFlags;
+use super::load::{Layers, Loaded, Role, load};
+use super::log::LogConfig;
+use super::url;
+use crate::model::ClusterName;
+
+/// Everything that an agent can be told.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AgentConfig {
+    /// The URL of central, such as `https://mk8s.example.com`. Required.
+    pub central: Option<String>,
+    /// The name of this cluster; central refuses a name that its token does not stand for. Default: what the token says.
+    pub cluster: Option<ClusterName>,
+    /// The file that holds this agent's token. Required.
+    pub token_file: Option<PathBuf>,
+    /// How central is recognised.
+    pub tls: AgentTls,
+    /// The kubeconfig of the cluster. Default: the ServiceAccount of the pod, or else the default kubeconfig.
+    pub kubeconfig: Option<PathBuf>,
+    /// The context of the kubeconfig. Default: its current one.
+    pub context: Option<String>,
+    /// The kubectl that is run for users.
+    pub kubectl: KubectlConfig,
+    /// The connections to central.
+    pub tunnel: TunnelConfig,
+    /// Where the directories of running commands are made. Default: the system's temporary directory.
+    pub work_dir: Option<PathBuf>,
+    /// How long running commands may go on after a stop was asked for, in seconds.
+    pub shutdown_grace_seconds: u64,
+    /// Logging.
+    pub log: LogConfig,
+}
+
+/// How central is recognised. With neither: by the system's certificate authorities.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct AgentTls {
+    /// The certificate authorities to trust, PEM.
+    pub ca_file: Option<PathBuf>,
+    /// The one authority to trust, as `sha256:` and the hexadecimal SHA-256 of its certificate (DER).
+    pub ca_pin: Option<String>,
+}
+
+/// The kubectl that is run for users.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct KubectlConfig {
+    /// The program: a path, or a name that is looked up in `PATH`.
+    pub path: PathBuf,
+}
+
+/// The connections to central.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct TunnelConfig {
+    /// How many tunnels are kept open, 1 to 16.
+    pub connections: u8,
+}
+
+impl Default for AgentConfig {
+    fn default() -> Self {
+        Self {
+            central: None,
+            cluster: None,
+            token_file: None,
+            tls: AgentTls::default(),
+            kubeconfig: None,
+            context: None,
+            kubectl: KubectlConfig::default(),
+            tunnel: TunnelConfig::default(),
+            work_dir: None,
+            shutdown_grace_seconds: 25,
+            log: LogConfig::default(),
+        }
+    }
+}
+
+impl Default for KubectlConfig {
+    fn default() -> Self {
+        Self { path: "kubectl".into() }
+    }
+}
+
+impl Default for TunnelConfig {
+    fn default() -> Self {
+        Self { connections: 2 }
+    }
+}
+
+impl Role for AgentConfig {
+    const PREFIX: &'static str = "MK8S_AGENT_";
+    const PATHS: &'static [&'static str] = &["token_file", "tls.ca_file", "kubeconfig", "work_dir"];
+    const PROGRAMS: &'static [&'static str] = &["kubectl.path"];
+    const ALLOWED: &'static [(&'static str, &'static str)] = &[
+        ("tunnel.connections", "a whole number from 1 to 16"),
+        ("shutdown_grace_seconds", "a whole number of seconds from 0 to 3600"),
+        ("log.format", "one of text, json"),
+    ];
+
+    fn normalise(&mut self) {
+        self.central = self.central.take().map(|url| url.trim_end_matches('/').to_owned());
+    }
+
+    fn validate(&self) -> Result<(), ConfigError> {
+        let Some(central) = &self.central else { return missing("central", "MK8S_AGENT_CENTRAL", "--central") };
+        if self.token_file.is_none() {
+            return missing("token_file", "MK8S_AGENT_TOKEN_FILE", "--token-file");
+        }
+        url::parse_confidential(central).map_err(|problem| ConfigError::value("central", problem))?;
+        self.tls.validate()?;
+        if !(1..=16).contains(&self.tunnel.connections) {
+            let problem = format!("{} is not a whole number from 1 to 16", self.tunnel.connections);
+            return Err(ConfigError::value("tunnel.connections", problem));
+        }
+        validate_grace(self.shutdown_grace_seconds)?;
+        self.log.validate()
+    }
+}
+
+impl AgentConfig {
+    /// Loads an agent's configuration: defaults, the file (`file`, or else `--config`), the environment, the flags.
+    ///
+    /// # Errors
+    /// The first thing that is wrong; see [`ConfigError`].
+    pub fn load(file: Option<&Path>, flags: &AgentFlags) -> Result<Self, ConfigError> {
+        Ok(Self::load_traced(file, flags)?.config)
+    }
+
+    /// Like [`AgentConfig::load`], and says where each value came from.
+    ///
+    /// # Errors
+    /// The first thing that is wrong; see [`ConfigError`].
+    pub fn load_traced(file: Option<&Path>, flags: &AgentFlags) -> Result<Loaded<Self>, ConfigError> {
+        let file = file.or(flags.config.as_deref());
+        load(Layers { file, vars: std::env::vars_os(), flags: flags.given() })
+    }
+}
+
+impl AgentTls {
+    fn validate(&self) -> Result<(), ConfigError> {
+        let Some(pin) = &self.ca_pin else { return Ok(()) };
+        if self.ca_file.is_some() {
+            return Err(ConfigError::value("tls.ca_pin", "tls.ca_file is set too: keep one of the two"));
+        }
+        let is_hash = |hex: &str| hex.len() == 64 && hex.bytes().all(|c| c.is_ascii_hexdigit());
+        if pin.strip_prefix("sha256:").is_some_and(is_hash) {
+            return Ok(());
+        }
+        Err(ConfigError::value("tls.ca_pin", format!("{pin:?} is not sha256: and 64 hexadecimal digits")))
+    }
+}
+
+fn missing(key: &str, variable: &str, flag: &str) -> Result<(), ConfigError> {
+    Err(ConfigError::value(key, format!("the key is required: set it in the file, in {variable} or with {flag}")))
+}
+
+#[cfg(test)]
+mod tests;

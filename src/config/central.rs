@@ -1,0 +1,192 @@
+//! The configuration of `mk8s serve central`.
+
+use std::collections::BTreeSet;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+
+use http::uri::Scheme;
+use serde::{Deserialize, Serialize};
+
+use super::error::ConfigError;
+use super::flags::CentralFlags;
+use super::load::{Layers, Loaded, Role, load};
+use super::log::LogConfig;
+use super::{paths, url};
+use crate::model::ClusterName;
+
+/// Everything that central can be told.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CentralConfig {
+    /// The address of the one listener for users and agents.
+    pub listen: SocketAddr,
+    /// The URL by which users and agents reach central; its host is in the certificate. Default: `https://localhost:<port>`.
+    pub public_url: Option<String>,
+    /// The directory for certificates and, by default, the database.
+    pub data_dir: PathBuf,
+    /// Encryption of the listener.
+    pub tls: CentralTls,
+    /// What exists from the first start on.
+    pub bootstrap: Bootstrap,
+    /// How long running requests may go on after a stop was asked for, in seconds.
+    pub shutdown_grace_seconds: u64,
+    /// Logging.
+    pub log: LogConfig,
+}
+
+/// How the listener is encrypted.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct CentralTls {
+    /// Where the certificate comes from.
+    pub mode: TlsMode,
+    /// `files` only: the certificate chain, PEM.
+    pub cert_file: Option<PathBuf>,
+    /// `files` only: the private key, PEM.
+    pub key_file: Option<PathBuf>,
+}
+
+/// Where central's certificate comes from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum TlsMode {
+    /// A development authority in `data_dir/tls`, made at the first start.
+    #[default]
+    Auto,
+    /// `cert_file` and `key_file`.
+    Files,
+    /// No encryption; on a loopback address only.
+    Off,
+}
+
+/// What exists from the first start on.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Bootstrap {
+    /// Clusters and the tokens of their agents.
+    pub clusters: Vec<BootstrapCluster>,
+}
+
+/// A cluster that is declared in the configuration.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BootstrapCluster {
+    /// Its name.
+    pub name: ClusterName,
+    /// The file that holds the token of its agents.
+    pub token_file: PathBuf,
+}
+
+impl Default for CentralConfig {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 8443)),
+            public_url: None,
+            data_dir: paths::data_dir("central"),
+            tls: CentralTls::default(),
+            bootstrap: Bootstrap::default(),
+            shutdown_grace_seconds: 25,
+            log: LogConfig::default(),
+        }
+    }
+}
+
+impl Role for CentralConfig {
+    const PREFIX: &'static str = "MK8S_CENTRAL_";
+    const PATHS: &'static [&'static str] =
+        &["data_dir", "tls.cert_file", "tls.key_file", "bootstrap.clusters.*.token_file"];
+    const ALLOWED: &'static [(&'static str, &'static str)] = &[
+        ("listen", "an IP address with a port, such as 127.0.0.1:8443"),
+        ("tls.mode", "one of auto, files, off"),
+        ("shutdown_grace_seconds", "a whole number of seconds from 0 to 3600"),
+        ("log.format", "one of text, json"),
+        ("bootstrap.clusters", "a list of clusters with the keys name and token_file"),
+    ];
+
+    fn normalise(&mut self) {
+        self.public_url = self.public_url.take().map(|url| url.trim_end_matches('/').to_owned());
+    }
+
+    fn validate(&self) -> Result<(), ConfigError> {
+        self.validate_listener()?;
+        self.validate_public_url()?;
+        let mut names = BTreeSet::new();
+        for (i, cluster) in self.bootstrap.clusters.iter().enumerate() {
+            if !names.insert(&cluster.name) {
+                let problem = format!("\"{}\" is declared twice: give every cluster one entry", cluster.name);
+                return Err(ConfigError::value(format!("bootstrap.clusters[{i}].name"), problem));
+            }
+        }
+        validate_grace(self.shutdown_grace_seconds)?;
+        self.log.validate()
+    }
+}
+
+impl CentralConfig {
+    /// Loads central's configuration: defaults, the file (`file`, or else `--config`), the environment, the flags.
+    ///
+    /// # Errors
+    /// The first thing that is wrong; see [`ConfigError`].
+    pub fn load(file: Option<&Path>, flags: &CentralFlags) -> Result<Self, ConfigError> {
+        Ok(Self::load_traced(file, flags)?.config)
+    }
+
+    /// Like [`CentralConfig::load`], and says where each value came from.
+    ///
+    /// # Errors
+    /// The first thing that is wrong; see [`ConfigError`].
+    pub fn load_traced(file: Option<&Path>, flags: &CentralFlags) -> Result<Loaded<Self>, ConfigError> {
+        let file = file.or(flags.config.as_deref());
+        load(Layers { file, vars: std::env::vars_os(), flags: flags.given() })
+    }
+
+    fn validate_listener(&self) -> Result<(), ConfigError> {
+        let loopback = self.listen.ip().to_canonical().is_loopback();
+        let CentralTls { mode, cert_file, key_file } = &self.tls;
+        match (mode, cert_file, key_file) {
+            (TlsMode::Off, ..) if !loopback => Err(ConfigError::value(
+                "tls.mode",
+                format!("off is for loopback addresses only, and listen is {}: use auto or files", self.listen),
+            )),
+            (TlsMode::Files, None, _) => Err(ConfigError::value("tls.cert_file", "tls.mode is files: name the file")),
+            (TlsMode::Files, _, None) => Err(ConfigError::value("tls.key_file", "tls.mode is files: name the file")),
+            (TlsMode::Auto | TlsMode::Off, Some(_), _) => Err(ConfigError::value("tls.cert_file", FILES_ONLY)),
+            (TlsMode::Auto | TlsMode::Off, _, Some(_)) => Err(ConfigError::value("tls.key_file", FILES_ONLY)),
+            _ if !loopback => Err(ConfigError::value(
+                "listen",
+                format!(
+                    "{} is no loopback address, and this version has no users yet, so everyone who reached it could use \
+                     every cluster: use an address such as 127.0.0.1:{}",
+                    self.listen,
+                    self.listen.port()
+                ),
+            )),
+            _ => Ok(()),
+        }
+    }
+
+    fn validate_public_url(&self) -> Result<(), ConfigError> {
+        let Some(text) = &self.public_url else { return Ok(()) };
+        let uri = url::parse(text).map_err(|problem| ConfigError::value("public_url", problem))?;
+        // Without encryption of its own, central may still be reached by https: through a proxy on the same machine.
+        if uri.scheme() == Some(&Scheme::HTTP) && self.tls.mode != TlsMode::Off {
+            let problem = format!("{text:?} does not go with tls.mode: use https://, or set tls.mode to off");
+            return Err(ConfigError::value("public_url", problem));
+        }
+        Ok(())
+    }
+}
+
+const FILES_ONLY: &str = "the key is for tls.mode files only: set tls.mode to files, or leave the key out";
+
+/// Checks the grace period, which is the same for both servers.
+pub(super) fn validate_grace(seconds: u64) -> Result<(), ConfigError> {
+    if seconds <= 3600 {
+        return Ok(());
+    }
+    let problem = format!("{seconds} is not a whole number of seconds from 0 to 3600");
+    Err(ConfigError::value("shutdown_grace_seconds", problem))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,74 @@
+//! How a server logs; the same for central and agent.
+
+use serde::{Deserialize, Serialize};
+use tracing_subscriber::EnvFilter;
+
+use super::error::ConfigError;
+
+/// Logging, to standard error.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct LogConfig {
+    /// The least level: `error`, `warn`, `info`, `debug` or `trace`, or a filter such as `info,mk8s::tunnel=debug`.
+    pub level: String,
+    /// The form of a line.
+    pub format: LogFormat,
+}
+
+/// The form of a log line.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// For people.
+    #[default]
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+impl Default for LogConfig {
+    fn default() -> Self {
+        Self { level: "info".into(), format: LogFormat::Text }
+    }
+}
+
+const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
+
+impl LogConfig {
+    /// Checks the filter.
+    ///
+    /// # Errors
+    /// `log.level` is neither a level nor a filter.
+    pub(super) fn validate(&self) -> Result<(), ConfigError> {
+        // To the filter's parser a misspelt level is the name of a module, which would silence everything else.
+        let directive = |d: &str| d.contains(['=', '[']) || LEVELS.iter().any(|level| level.eq_ignore_ascii_case(d));
+        let parsed = self.level.contains('[') || self.level.split(',').all(directive);
+        match EnvFilter::builder().parse(&self.level) {
+            Ok(_) if parsed => Ok(()),
+            _ => Err(ConfigError::value(
+                "log.level",
+                format!(
+                    "{:?} is no level or filter: use {} or a filter such as info,mk8s::tunnel=debug",
+                    self.level,
+                    LEVELS.join(", ")
+                ),
+            )),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_level_is_a_level_or_a_filter() {
+        let check = |level: &str| LogConfig { level: level.into(), format: LogFormat::Text }.validate();
+        for good in ["info", "WARN", "off", "info,mk8s::tunnel=debug", "mk8s[request{id=1}]=trace"] {
+            assert!(check(good).is_ok(), "{good}");
+        }
+        for bad in ["", "inof", "verbose", "mk8s=loud", "info,,", "info,mk8s", "warn, mk8s=debug", "=", "9"] {
+            assert!(check(bad).is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,29 @@
+//! What operators and users write: defaults < file < environment < flags, checked key by key.
+
+pub mod agent;
+pub mod central;
+pub mod client;
+pub mod error;
+pub mod flags;
+pub mod load;
+pub mod log;
+pub mod paths;
+pub mod private_file;
+pub mod secret;
+pub mod template;
+
+mod environment;
+mod nearest;
+mod shape;
+mod show;
+mod translate;
+mod url;
+mod yaml;
+
+pub use agent::AgentConfig;
+pub use central::CentralConfig;
+pub use client::ClientState;
+pub use error::{ConfigError, Origin};
+pub use flags::{AgentFlags, CentralFlags};
+pub use load::Loaded;
+pub use secret::read_secret_file;

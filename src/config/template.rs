@@ -1,0 +1,217 @@
+//! Commented configuration files to start from, with every key: `mk8s config init`.
+//!
+//! A line `#key: value` shows a default and can be uncommented as it is; a line `# text` is an explanation.
+
+use super::paths;
+
+/// A configuration file for central.
+pub fn central() -> String {
+    let data_dir = serde_json::to_string(&paths::data_dir("central")).unwrap_or_else(|_| "null".into());
+    CENTRAL.replace("{data_dir}", &data_dir)
+}
+
+/// A configuration file for an agent; its two required keys hold examples.
+pub fn agent() -> String {
+    AGENT.to_owned()
+}
+
+/// A state file for the client.
+pub fn client() -> String {
+    CLIENT.to_owned()
+}
+
+const CENTRAL: &str = r#"# Configuration of `mk8s serve central`.
+# Order: defaults < this file < environment (MK8S_CENTRAL_TLS__MODE sets tls.mode) < flags.
+# Relative paths are relative to the directory of this file. Check it with `mk8s config check central --config FILE`.
+
+# The address and port of the one listener for users and agents.
+# This version has no users yet, so only loopback addresses are accepted.
+#listen: 127.0.0.1:8443
+
+# The URL by which users and agents reach central; its host is in the certificate.
+# Default: https://localhost:<port>. Example: https://mk8s.example.com
+#public_url: null
+
+# The directory for certificates and, by default, the database.
+#data_dir: {data_dir}
+
+# Encryption of the listener.
+tls:
+  # Where the certificate comes from.
+  #   auto:  a development authority in <data_dir>/tls, made at the first start
+  #   files: cert_file and key_file
+  #   off:   no encryption; on a loopback address only
+  #mode: auto
+
+  # For mode files: the certificate chain, a PEM file.
+  #cert_file: null
+
+  # For mode files: the private key, a PEM file.
+  #key_file: null
+
+# What exists from the first start on.
+bootstrap:
+  # Clusters and the files that hold the tokens of their agents. Example:
+  #   clusters:
+  #     - name: dev
+  #       token_file: dev.token
+  #clusters: []
+
+# How long running requests may go on after a stop was asked for, in seconds, 0 to 3600.
+#shutdown_grace_seconds: 25
+
+# Logging, to standard error.
+log:
+  # The least level: off, error, warn, info, debug, trace, or a filter such as info,mk8s::tunnel=debug
+  #level: info
+
+  # The form of a line: text for people, json for programs.
+  #format: text
+"#;
+
+const AGENT: &str = r#"# Configuration of `mk8s serve agent`.
+# Order: defaults < this file < environment (MK8S_AGENT_TLS__CA_FILE sets tls.ca_file) < flags.
+# Relative paths are relative to the directory of this file. Check it with `mk8s config check agent --config FILE`.
+
+# Required: the URL of central. http:// is accepted for loopback hosts only.
+central: https://mk8s.example.com
+
+# Required: the file that holds this agent's token.
+token_file: agent.token
+
+# The name of this cluster: lower case letters, digits and hyphens. Default: what the token says.
+# If it is given, central refuses an agent whose token stands for another cluster.
+#cluster: null
+
+# How central is recognised; with neither key by the system's certificate authorities. Set at most one.
+tls:
+  # The certificate authorities to trust, a PEM file.
+  #ca_file: null
+
+  # The one authority to trust: sha256: and the 64 hexadecimal digits of the SHA-256 of its certificate (DER).
+  #ca_pin: null
+
+# The kubeconfig of the cluster, a file. Default: the ServiceAccount of the pod, or else the usual kubeconfig.
+#kubeconfig: null
+
+# The context of the kubeconfig. Default: its current one.
+#context: null
+
+# The kubectl that is run for users.
+kubectl:
+  # A path, or a name that is looked up in PATH.
+  #path: kubectl
+
+# The connections to central.
+tunnel:
+  # How many tunnels are kept open, 1 to 16.
+  #connections: 2
+
+# Where the directories of running commands are made. Default: the system's temporary directory.
+#work_dir: null
+
+# How long running commands may go on after a stop was asked for, in seconds, 0 to 3600.
+#shutdown_grace_seconds: 25
+
+# Logging, to standard error.
+log:
+  # The least level: off, error, warn, info, debug, trace, or a filter such as info,mk8s::tunnel=debug
+  #level: info
+
+  # The form of a line: text for people, json for programs.
+  #format: text
+"#;
+
+const CLIENT: &str = r#"# State of the mk8s client, by default ~/.mk8s/config.yaml. Its commands rewrite this file without the comments.
+# Relative paths are relative to the directory of this file.
+
+# The URL of central. http:// is accepted for loopback hosts only. Example: https://mk8s.example.com
+#server: null
+
+# The certificate authorities to trust for it, a PEM file. Default: the system's.
+#ca_file: null
+
+# The current cluster.
+#cluster: null
+"#;
+
+#[cfg(test)]
+mod tests {
+    use figment::value::Dict;
+
+    use super::*;
+    use crate::config::load::{Layers, Loaded, Role, defaults, load, table};
+    use crate::config::{AgentConfig, CentralConfig, ClientState, environment, shape, yaml};
+
+    fn load_text<T: Role>(text: &str) -> Loaded<T> {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("config.yaml");
+        std::fs::write(&path, text).unwrap();
+        load(Layers { file: Some(&path), vars: [], flags: vec![] }).unwrap()
+    }
+
+    /// Uncomments every default: `#key: value`, which no explanation looks like.
+    fn uncommented(template: &str) -> String {
+        let line = |line: &str| {
+            let text = line.trim_start();
+            let indent = &line[..line.len() - text.len()];
+            match text.strip_prefix('#') {
+                Some(key) if key.starts_with(|c: char| c.is_ascii_lowercase()) => format!("{indent}{key}"),
+                _ => line.to_owned(),
+            }
+        };
+        template.lines().map(line).collect::<Vec<_>>().join("\n")
+    }
+
+    fn keys(dict: &Dict) -> Vec<String> {
+        shape::leaves(dict).into_iter().map(|leaf| leaf.key).collect()
+    }
+
+    /// The template loads as it is, shows every key, and shows it with its default, but for the required ones.
+    fn check<T: Role>(template: &str, required: &[&str]) {
+        load_text::<T>(template);
+        let uncommented = uncommented(template);
+        let defaults = defaults::<T>().unwrap();
+        assert_eq!(keys(&yaml::parse(&uncommented).unwrap()), keys(&defaults));
+        let mut loaded = table(&load_text::<T>(&uncommented).config).unwrap();
+        for key in required {
+            assert!(template.contains(&format!("\n{key}: ")), "{key}");
+            loaded.insert((*key).to_owned(), defaults[*key].clone());
+        }
+        assert_eq!(loaded, defaults);
+    }
+
+    #[test]
+    fn the_template_of_central_shows_the_defaults() {
+        check::<CentralConfig>(&central(), &[]);
+    }
+
+    #[test]
+    fn the_template_of_an_agent_shows_the_defaults() {
+        check::<AgentConfig>(&agent(), &["central", "token_file"]);
+    }
+
+    #[test]
+    fn the_template_of_the_client_shows_the_defaults() {
+        check::<ClientState>(&client(), &[]);
+    }
+
+    /// The reference in the documentation names every key with its variable.
+    #[test]
+    fn the_documentation_has_every_key() {
+        let text = include_str!("../../docs/configuration.md");
+        let has = |word: String| assert!(text.contains(&word), "docs/configuration.md has no {word}");
+        for (prefix, defaults) in [
+            (CentralConfig::PREFIX, defaults::<CentralConfig>().unwrap()),
+            (AgentConfig::PREFIX, defaults::<AgentConfig>().unwrap()),
+        ] {
+            for leaf in shape::leaves(&defaults) {
+                has(format!("| `{}` |", leaf.key));
+                if !matches!(leaf.default, figment::value::Value::Array(..)) {
+                    has(format!("`{}`", environment::variable(prefix, &leaf.key)));
+                }
+            }
+        }
+        keys(&defaults::<ClientState>().unwrap()).into_iter().for_each(|key| has(format!("| `{key}` |")));
+    }
+}

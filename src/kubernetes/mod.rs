@@ -1,0 +1,3 @@
+//! Pure knowledge of Kubernetes and kubectl; no I/O.
+
+pub mod kubectl;

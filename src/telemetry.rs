@@ -1,0 +1,21 @@
+//! Logging: one line an event on standard error, as text or JSON.
+
+use std::io::{IsTerminal, stderr};
+
+use tracing_subscriber::EnvFilter;
+
+use crate::config::log::{LogConfig, LogFormat};
+
+/// Starts logging for the whole process; a second call has no effect.
+///
+/// A level that cannot be parsed was refused by the configuration; should one come here, `info` is used.
+pub fn start(config: &LogConfig) {
+    let filter = EnvFilter::try_new(&config.level).unwrap_or_else(|_| EnvFilter::new("info"));
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(stderr).with_target(false);
+    let colour = stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+    // The only possible error is that a subscriber is there already, which is what was wanted.
+    let _ = match config.format {
+        LogFormat::Text => builder.with_ansi(colour).try_init(),
+        LogFormat::Json => builder.json().flatten_event(true).try_init(),
+    };
+}

@@ -1,0 +1,177 @@
+//! A connection to central: TCP, through a proxy where the environment names one, then TLS.
+
+use std::io;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::Uri;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::client::legacy::connect::proxy::Tunnel;
+use hyper_util::client::proxy::matcher::Matcher;
+use rustls::ClientConfig;
+use rustls::pki_types::ServerName;
+use tokio::net::TcpStream;
+use tokio_rustls::{TlsConnector, client::TlsStream};
+use tokio_util::either::Either;
+use tower::ServiceExt as _;
+
+use super::{TlsError, Trust};
+
+/// How long DNS, TCP, proxy and TLS may take together.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// A connection, encrypted or (to a loopback address) not.
+pub type Stream = Either<TcpStream, TlsStream<TcpStream>>;
+
+/// The protocol to ask for in the TLS handshake.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Alpn {
+    /// HTTP/1.1, for requests that upgrade.
+    Http1,
+    /// HTTP/2.
+    Http2,
+}
+
+/// Why a connection was not made.
+#[derive(Debug, thiserror::Error)]
+pub enum ConnectError {
+    /// The URL cannot be dialled.
+    #[error("{0} is not a URL that can be dialled")]
+    Url(Uri),
+    /// The kind of proxy is not supported.
+    #[error("the proxy {0} is not supported: HTTPS_PROXY must be an http:// URL")]
+    Proxy(Uri),
+    /// Nothing answers there.
+    #[error("cannot connect to {target}: {reason}")]
+    Unreachable {
+        /// Host and port, with the proxy if there is one.
+        target: String,
+        /// What the system said.
+        reason: String,
+    },
+    /// The server's certificate is not one that is trusted.
+    #[error("{target} shows a certificate that is not trusted: {reason}")]
+    Untrusted {
+        /// Host and port.
+        target: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The TLS handshake failed otherwise.
+    #[error("{target} does not speak TLS as expected: {reason}")]
+    Handshake {
+        /// Host and port.
+        target: String,
+        /// What happened.
+        reason: String,
+    },
+    /// It took too long.
+    #[error("{target} did not answer within {} s", CONNECT_TIMEOUT.as_secs())]
+    Timeout {
+        /// Host and port.
+        target: String,
+    },
+}
+
+/// Makes connections; each one looks the name up anew.
+#[derive(Clone)]
+pub struct Connector {
+    http1: Arc<ClientConfig>,
+    http2: Arc<ClientConfig>,
+    proxies: Arc<Matcher>,
+    tcp: HttpConnector,
+}
+
+impl Connector {
+    /// A connector that recognises servers by `trust` and finds proxies in the environment.
+    pub fn new(trust: &Trust) -> Result<Self, TlsError> {
+        let config = trust.client_config()?;
+        let with_alpn = |protocol: &[u8]| {
+            let mut config = config.clone();
+            config.alpn_protocols = vec![protocol.to_vec()];
+            Arc::new(config)
+        };
+        let mut tcp = HttpConnector::new();
+        tcp.enforce_http(false);
+        tcp.set_nodelay(true);
+        tcp.set_keepalive(Some(Duration::from_secs(30)));
+        Ok(Self { http1: with_alpn(b"http/1.1"), http2: with_alpn(b"h2"), proxies: Arc::new(Matcher::from_env()), tcp })
+    }
+
+    /// Connects to the host and port of `uri`; `https` is encrypted, `http` is not.
+    pub async fn connect(&self, uri: &Uri, alpn: Alpn) -> Result<Stream, ConnectError> {
+        let host = uri.host().ok_or_else(|| ConnectError::Url(uri.clone()))?;
+        let encrypted = uri.scheme_str() == Some("https");
+        let target = format!("{host}:{}", uri.port_u16().unwrap_or(if encrypted { 443 } else { 80 }));
+        let connecting = async {
+            let tcp = self.tcp(uri, &target).await?;
+            if !encrypted {
+                return Ok(Either::Left(tcp));
+            }
+            let name = ServerName::try_from(host.trim_matches(['[', ']']).to_owned())
+                .map_err(|_| ConnectError::Url(uri.clone()))?;
+            let config = match alpn {
+                Alpn::Http1 => self.http1.clone(),
+                Alpn::Http2 => self.http2.clone(),
+            };
+            let tls = TlsConnector::from(config).connect(name, tcp).await.map_err(|e| tls_error(&target, &e))?;
+            Ok(Either::Right(tls))
+        };
+        match tokio::time::timeout(CONNECT_TIMEOUT, connecting).await {
+            Ok(result) => result,
+            Err(_) => Err(ConnectError::Timeout { target }),
+        }
+    }
+
+    async fn tcp(&self, uri: &Uri, target: &str) -> Result<TcpStream, ConnectError> {
+        let unreachable = |target: String, error: &dyn std::error::Error| ConnectError::Unreachable {
+            target,
+            reason: innermost(error),
+        };
+        let proxy = if is_loopback(uri) { None } else { self.proxies.intercept(uri) };
+        let Some(proxy) = proxy else {
+            let io = self.tcp.clone().oneshot(uri.clone()).await.map_err(|e| unreachable(target.into(), &e))?;
+            return Ok(io.into_inner());
+        };
+        if proxy.uri().scheme_str() != Some("http") {
+            return Err(ConnectError::Proxy(proxy.uri().clone()));
+        }
+        let mut tunnel = Tunnel::new(proxy.uri().clone(), self.tcp.clone());
+        if let Some(auth) = proxy.basic_auth() {
+            tunnel = tunnel.with_auth(auth.clone());
+        }
+        let through = format!("{target} through the proxy {}", proxy.uri().authority().map_or("", |a| a.as_str()));
+        let io = tunnel.oneshot(uri.clone()).await.map_err(|e| unreachable(through, &e))?;
+        Ok(io.into_inner())
+    }
+}
+
+/// Whether a URL names this machine; such connections never go through a proxy.
+fn is_loopback(uri: &Uri) -> bool {
+    let host = uri.host().unwrap_or_default().trim_matches(['[', ']']);
+    host.eq_ignore_ascii_case("localhost") || host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
+}
+
+fn tls_error(target: &str, error: &io::Error) -> ConnectError {
+    let target = target.to_owned();
+    let inner = error.get_ref().and_then(|e| e.downcast_ref::<rustls::Error>());
+    match inner {
+        Some(rustls::Error::InvalidCertificate(why)) => {
+            let reason = match why {
+                rustls::CertificateError::UnknownIssuer => "its authority is unknown here".to_owned(),
+                other => other.to_string(),
+            };
+            ConnectError::Untrusted { target, reason }
+        }
+        _ => ConnectError::Handshake { target, reason: error.to_string() },
+    }
+}
+
+fn innermost(error: &dyn std::error::Error) -> String {
+    let mut error = error;
+    while let Some(source) = error.source() {
+        error = source;
+    }
+    error.to_string()
+}

@@ -1,0 +1,141 @@
+//! Central's end of a tunnel: the HTTP/2 client on a connection that an agent dialled.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+
+use http::{Request, StatusCode, Uri};
+use hyper::client::conn::http2;
+use hyper::upgrade::Upgraded;
+use hyper_util::rt::{TokioExecutor, TokioTimer};
+use tonic::body::Body;
+use tower::{Service as _, ServiceExt as _};
+
+use super::sender::Sender;
+use super::settings::*;
+use super::{DRAIN_PATH, HELLO_PATH};
+
+/// HTTP/2 wants an authority; the agent ignores it, for there is nothing to choose.
+pub(super) const ORIGIN: &str = "http://agent";
+
+/// Why a tunnel was not opened.
+#[derive(Debug, thiserror::Error)]
+pub enum AcceptError {
+    /// The connection broke, or did not speak HTTP/2.
+    #[error("the connection broke before the agent answered")]
+    Connection(#[from] hyper::Error),
+    /// Silence.
+    #[error("the agent did not answer within {} s", OPEN_TIMEOUT.as_secs())]
+    Timeout,
+    /// Another answer than the expected one.
+    #[error("the agent does not serve this tunnel (HTTP {0})")]
+    Refused(StatusCode),
+    /// The request could not even be sent.
+    #[error("the agent closed the connection")]
+    Closed,
+}
+
+/// One open tunnel. Dropping the last clone lets running streams end and closes it.
+#[derive(Clone)]
+pub struct Tunnel {
+    /// Tells tunnels apart: the HTTP/2 library does not reliably say that a connection has ended.
+    pub serial: u64,
+    pub(super) sender: Sender,
+    load: Arc<AtomicUsize>,
+    draining: Arc<AtomicBool>,
+}
+
+/// Counts one stream of a tunnel for as long as it lives.
+pub(super) struct Load(Arc<AtomicUsize>);
+
+impl Drop for Load {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+impl Tunnel {
+    /// How many streams it carries.
+    pub fn load(&self) -> usize {
+        self.load.load(Ordering::Relaxed)
+    }
+
+    /// Whether its agent has said that it leaves.
+    pub fn is_draining(&self) -> bool {
+        self.draining.load(Ordering::Relaxed)
+    }
+
+    /// Takes no new streams from now on.
+    pub(super) fn mark_draining(&self) {
+        self.draining.store(true, Ordering::Relaxed);
+    }
+
+    pub(super) fn count(&self) -> Load {
+        self.load.fetch_add(1, Ordering::Relaxed);
+        Load(self.load.clone())
+    }
+
+    /// Asks the agent to dial again, because central is about to leave.
+    ///
+    /// # Errors
+    /// When the agent does not answer.
+    pub async fn drain(&self) -> Result<(), AcceptError> {
+        self.mark_draining();
+        ask(self.sender.clone(), DRAIN_PATH).await
+    }
+}
+
+/// Opens a tunnel on an upgraded connection.
+///
+/// Returns it once the agent has answered on it, with the future that drives it and ends when the connection does.
+///
+/// # Errors
+/// When the connection breaks or the agent does not answer in time.
+pub async fn accept(io: Upgraded) -> Result<(Tunnel, impl Future<Output = Result<(), hyper::Error>>), AcceptError> {
+    static SERIAL: AtomicU64 = AtomicU64::new(1);
+
+    let opening = async {
+        let (sender, connection) = http2::Builder::new(TokioExecutor::new())
+            .timer(TokioTimer::new())
+            .initial_stream_window_size(STREAM_WINDOW)
+            .initial_connection_window_size(CONNECTION_WINDOW)
+            .max_frame_size(FRAME)
+            .max_send_buf_size(SEND_BUFFER)
+            .max_header_list_size(HEADER_LIST)
+            .keep_alive_interval(PING_EVERY)
+            .keep_alive_timeout(PING_TIMEOUT)
+            .keep_alive_while_idle(true)
+            .max_concurrent_reset_streams(usize::try_from(MAX_STREAMS).unwrap_or(usize::MAX))
+            .handshake::<_, Body>(io)
+            .await?;
+        let mut connection = Box::pin(connection);
+        let sender = Sender(sender);
+        tokio::select! {
+            answer = ask(sender.clone(), HELLO_PATH) => answer?,
+            ended = &mut connection => { ended?; return Err(AcceptError::Closed) }
+        }
+        let tunnel = Tunnel {
+            serial: SERIAL.fetch_add(1, Ordering::Relaxed),
+            sender,
+            load: Arc::default(),
+            draining: Arc::default(),
+        };
+        Ok((tunnel, connection))
+    };
+    tokio::time::timeout(OPEN_TIMEOUT, opening).await.unwrap_or(Err(AcceptError::Timeout))
+}
+
+/// A request of the protocol itself: no body, answered with 204.
+async fn ask(mut sender: Sender, path: &'static str) -> Result<(), AcceptError> {
+    let mut request = Request::new(Body::empty());
+    let mut uri = Uri::from_static(ORIGIN).into_parts();
+    uri.path_and_query = Some(http::uri::PathAndQuery::from_static(path));
+    *request.uri_mut() = Uri::from_parts(uri).map_err(|_| AcceptError::Closed)?;
+    let asking = async { sender.ready().await?.call(request).await };
+    match tokio::time::timeout(OPEN_TIMEOUT, asking).await {
+        Err(_) => Err(AcceptError::Timeout),
+        Ok(Err(error)) => Err(AcceptError::Connection(error.source)),
+        Ok(Ok(answer)) if answer.status() == StatusCode::NO_CONTENT => Ok(()),
+        Ok(Ok(answer)) => Err(AcceptError::Refused(answer.status())),
+    }
+}

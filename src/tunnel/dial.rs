@@ -1,0 +1,171 @@
+//! The agent's end of a tunnel: dials central, asks for the upgrade, then serves HTTP/2 on that connection.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use http::{HeaderValue, Method, Request, Response, StatusCode, Uri, header};
+use http_body_util::{BodyExt as _, Limited};
+use hyper::body::Incoming;
+use hyper::server::conn::http2;
+use hyper::service::service_fn;
+use hyper::upgrade::Upgraded;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use secrecy::{ExposeSecret as _, SecretString};
+use tokio_util::sync::CancellationToken;
+use tonic::body::Body;
+use tower::Service as _;
+
+use super::exec::{ExecuteCommand, Executor, serve_commands};
+use super::settings::*;
+use super::{DRAIN_PATH, HELLO_PATH, TUNNEL_PATH, UPGRADE_PROTOCOL};
+use crate::model::{ErrorCode, Failure, Problem};
+use crate::tls::{Alpn, ConnectError, Connector};
+
+/// Why a tunnel was not opened.
+#[derive(Debug, thiserror::Error)]
+pub enum DialError {
+    /// No connection.
+    #[error(transparent)]
+    Connect(#[from] ConnectError),
+    /// Central answered, with a refusal.
+    #[error("central refused the tunnel: {0}")]
+    Refused(Failure),
+    /// The connection broke.
+    #[error("the connection to central broke: {0}")]
+    Broken(#[from] hyper::Error),
+    /// Silence.
+    #[error("central did not answer within {} s", OPEN_TIMEOUT.as_secs())]
+    Timeout,
+}
+
+/// A connection on which central has agreed to the reversal.
+pub struct Dialled(Upgraded);
+
+/// Dials central and asks for the upgrade.
+///
+/// # Errors
+/// When central cannot be reached or refuses.
+pub async fn dial(connector: &Connector, central: &Uri, token: &SecretString) -> Result<Dialled, DialError> {
+    let io = connector.connect(central, Alpn::Http1).await?;
+    tokio::time::timeout(OPEN_TIMEOUT, upgrade(TokioIo::new(io), central, token))
+        .await
+        .unwrap_or(Err(DialError::Timeout))
+}
+
+async fn upgrade<IO>(io: IO, central: &Uri, token: &SecretString) -> Result<Dialled, DialError>
+where
+    IO: hyper::rt::Read + hyper::rt::Write + Unpin + Send + 'static,
+{
+    let (mut sender, connection) = hyper::client::conn::http1::handshake(io).await?;
+    tokio::spawn(connection.with_upgrades());
+
+    let bad = |what: &str| DialError::Refused(Failure::new(ErrorCode::InvalidRequest, what));
+    let mut authorization = HeaderValue::from_str(&format!("Bearer {}", token.expose_secret()))
+        .map_err(|_| bad("the token cannot be sent in a header"))?;
+    authorization.set_sensitive(true);
+    let host = central.authority().map(http::uri::Authority::as_str).unwrap_or_default();
+    let request = Request::builder()
+        .uri(TUNNEL_PATH)
+        .header(header::HOST, host)
+        .header(header::CONNECTION, "Upgrade")
+        .header(header::UPGRADE, UPGRADE_PROTOCOL)
+        .header(header::AUTHORIZATION, authorization)
+        .body(http_body_util::Empty::<bytes::Bytes>::new())
+        .map_err(|_| bad("the URL of central cannot be sent in a header"))?;
+    let response = sender.send_request(request).await?;
+    if response.status() != StatusCode::SWITCHING_PROTOCOLS {
+        return Err(DialError::Refused(refusal(response).await));
+    }
+    Ok(Dialled(hyper::upgrade::on(response).await?))
+}
+
+/// What central said, from its problem document, or from the status alone when something else answered.
+async fn refusal(response: Response<Incoming>) -> Failure {
+    let status = response.status();
+    let body = Limited::new(response.into_body(), 64 << 10).collect().await.map(|b| b.to_bytes()).unwrap_or_default();
+    match serde_json::from_slice::<Problem>(&body) {
+        Ok(problem) => Failure::new(problem.code, problem.detail),
+        Err(_) => Failure::new(
+            ErrorCode::Unavailable,
+            format!(
+                "HTTP {status} instead of an upgrade: is this central, and does everything in front of it pass the Upgrade header on?"
+            ),
+        ),
+    }
+}
+
+/// What the end of a tunnel can be told while it serves.
+#[derive(Clone, Default)]
+pub struct TunnelSignals {
+    /// Cancelled by the owner: no new streams, running ones go on to their end.
+    pub stop: CancellationToken,
+    /// Cancelled by central: it will leave, so another tunnel is wanted now.
+    pub drained: CancellationToken,
+}
+
+/// Serves central's requests on the connection until it ends.
+///
+/// # Errors
+/// When the connection breaks, or central says nothing at first.
+pub async fn serve<E: Executor>(dialled: Dialled, executor: E, signals: TunnelSignals) -> Result<(), DialError> {
+    let mut builder = http2::Builder::new(TokioExecutor::new());
+    builder
+        .timer(TokioTimer::new())
+        .initial_stream_window_size(STREAM_WINDOW)
+        .initial_connection_window_size(CONNECTION_WINDOW)
+        .max_frame_size(FRAME)
+        .max_send_buf_size(SEND_BUFFER)
+        .max_header_list_size(HEADER_LIST)
+        .max_concurrent_streams(MAX_STREAMS)
+        // The only client is central, which has authenticated itself: a burst of cancelled requests is no attack.
+        .max_pending_accept_reset_streams(usize::MAX)
+        .max_local_error_reset_streams(usize::MAX)
+        .keep_alive_interval(PING_EVERY)
+        .keep_alive_timeout(PING_TIMEOUT);
+
+    let greeted = Arc::new(AtomicBool::new(false));
+    let commands = serve_commands(executor);
+    let service = {
+        let (greeted, drained) = (greeted.clone(), signals.drained.clone());
+        service_fn(move |request| {
+            greeted.store(true, Ordering::Relaxed);
+            dispatch(request, commands.clone(), drained.clone())
+        })
+    };
+    let mut connection = std::pin::pin!(builder.serve_connection(dialled.0, service));
+    // Pings start only after the peer's first bytes, so silence before them needs a deadline of its own.
+    let silent = async {
+        tokio::time::sleep(OPEN_TIMEOUT).await;
+        if greeted.load(Ordering::Relaxed) {
+            std::future::pending::<()>().await;
+        }
+    };
+    tokio::select! {
+        ended = &mut connection => return Ok(ended?),
+        () = silent => return Err(DialError::Timeout),
+        () = signals.stop.cancelled() => connection.as_mut().graceful_shutdown(),
+    }
+    Ok(connection.await?)
+}
+
+async fn dispatch<E: Executor>(
+    request: Request<Incoming>,
+    mut commands: ExecuteCommand<E>,
+    drained: CancellationToken,
+) -> Result<Response<Body>, Infallible> {
+    let status = match (request.method(), request.uri().path()) {
+        (&Method::POST, path) if path.starts_with("/mk8s.agent.v1.CommandService/") => {
+            return commands.call(request).await;
+        }
+        (_, HELLO_PATH) => StatusCode::NO_CONTENT,
+        (_, DRAIN_PATH) => {
+            drained.cancel();
+            StatusCode::NO_CONTENT
+        }
+        _ => StatusCode::NOT_FOUND,
+    };
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = status;
+    Ok(response)
+}

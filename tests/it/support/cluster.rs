@@ -1,0 +1,119 @@
+//! The Kubernetes cluster of a test run: one that exists (`MK8S_TEST_KUBECONFIG`), or one that is started once.
+
+use std::io::{BufRead as _, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{ChildStdin, Command, Stdio};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use tempfile::TempDir;
+
+use super::process::{Output, run};
+
+/// A cluster, and the kubectl that speaks to it directly.
+pub struct Kubernetes {
+    /// The kubeconfig of an administrator.
+    pub kubeconfig: PathBuf,
+    /// kubectl, the same that agents run.
+    pub kubectl: PathBuf,
+    // The cluster ends when its standard input does, which is when this process ends, however it ends.
+    _stdin: Option<ChildStdin>,
+    _dir: Option<TempDir>,
+}
+
+/// The cluster of this run.
+pub fn kubernetes() -> &'static Kubernetes {
+    static CLUSTER: OnceLock<Kubernetes> = OnceLock::new();
+    CLUSTER.get_or_init(|| {
+        let binaries = build();
+        let kubectl = binaries.join("kubectl");
+        if let Some(kubeconfig) = std::env::var_os("MK8S_TEST_KUBECONFIG") {
+            return Kubernetes { kubeconfig: kubeconfig.into(), kubectl, _stdin: None, _dir: None };
+        }
+        let dir = tempfile::Builder::new().prefix("mk8s-test-cluster-").tempdir().expect("temporary directory");
+        let mut child = Command::new(binaries.join("cluster"))
+            .arg("run")
+            .arg(dir.path())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("start the cluster");
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().expect("stdout")).read_line(&mut line).expect("read");
+        assert_eq!(line, "ready\n", "the test cluster did not start");
+        Kubernetes {
+            kubeconfig: dir.path().join("admin.kubeconfig"),
+            kubectl,
+            _stdin: child.stdin.take(),
+            _dir: Some(dir),
+        }
+    })
+}
+
+/// Builds the binaries, which takes minutes the first time and nothing after that; their directory.
+fn build() -> PathBuf {
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/kubernetes/build");
+    let output = Command::new(script).stderr(Stdio::inherit()).output().expect("run tests/kubernetes/build");
+    assert!(output.status.success(), "tests/kubernetes/build failed");
+    String::from_utf8(output.stdout).expect("a path").trim().into()
+}
+
+impl Kubernetes {
+    /// kubectl, directly: in the manner in which agents run it, with nothing of this process's environment.
+    pub fn direct(&self, namespace: Option<&str>) -> Command {
+        let mut command = Command::new(&self.kubectl);
+        command
+            .env_clear()
+            .env("KUBECONFIG", &self.kubeconfig)
+            .env("HOME", "/nonexistent")
+            .env("PATH", "/usr/bin:/bin");
+        command.envs([("KUBERC", "off"), ("TERM", "dumb"), ("LANG", "C.UTF-8")]);
+        if let Some(namespace) = namespace {
+            command.args(["--namespace", namespace]);
+        }
+        command
+    }
+
+    /// Runs kubectl directly and expects success; its standard output.
+    #[track_caller]
+    pub fn kubectl(&self, args: &[&str], stdin: &str) -> String {
+        run(self.direct(None).args(args), stdin.as_bytes()).expect(0).out()
+    }
+}
+
+/// A namespace of one test; deleted at its end.
+pub struct Namespace(pub String);
+
+impl Namespace {
+    /// A new one.
+    pub fn create() -> Self {
+        static NUMBER: AtomicU32 = AtomicU32::new(0);
+        let name = format!("it-{}-{}", std::process::id(), NUMBER.fetch_add(1, Ordering::Relaxed));
+        kubernetes().kubectl(&["create", "namespace", &name], "");
+        Self(name)
+    }
+
+    /// Runs kubectl directly in it and expects success; its standard output.
+    #[track_caller]
+    pub fn kubectl(&self, args: &[&str], stdin: &str) -> String {
+        run(kubernetes().direct(Some(&self.0)).args(args), stdin.as_bytes()).expect(0).out()
+    }
+
+    /// A running pod with one container, which runs a shell script.
+    #[track_caller]
+    pub fn pod(&self, name: &str, script: &str) {
+        let pod = serde_json::json!({
+            "apiVersion": "v1", "kind": "Pod", "metadata": {"name": name, "labels": {"app": name}},
+            "spec": {"terminationGracePeriodSeconds": 0, "restartPolicy": "Never",
+                     "containers": [{"name": "main", "image": "shell", "command": ["sh", "-c", script]}]}
+        });
+        self.kubectl(&["apply", "-f", "-"], &pod.to_string());
+        self.kubectl(&["wait", "--for=jsonpath={.status.phase}=Running", &format!("pod/{name}"), "--timeout=60s"], "");
+    }
+}
+
+impl Drop for Namespace {
+    fn drop(&mut self) {
+        let _: Output = run(kubernetes().direct(None).args(["delete", "namespace", &self.0, "--wait=false"]), b"");
+    }
+}

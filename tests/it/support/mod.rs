@@ -1,0 +1,27 @@
+//! What the tests share: a cluster that is started once per run, and the real program around it.
+
+pub mod cluster;
+pub mod process;
+pub mod stack;
+
+use std::time::{Duration, Instant};
+
+pub use cluster::{Namespace, kubernetes};
+pub use process::{Output, Process, run};
+pub use stack::{Agent, Central, Stack};
+
+/// How long anything may take before a test calls it stuck; far more than it does.
+pub const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Waits until a condition holds, and fails the test with its description if it does not within `limit`.
+#[track_caller]
+pub fn wait_for<T>(what: &str, limit: Duration, mut condition: impl FnMut() -> Option<T>) -> T {
+    let deadline = Instant::now() + limit;
+    loop {
+        if let Some(value) = condition() {
+            return value;
+        }
+        assert!(Instant::now() < deadline, "{what}: not within {limit:?}");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}

@@ -1,0 +1,199 @@
+//! The real program in its roles: central, agents, and a client that is set up for them.
+
+use std::fs;
+use std::path::PathBuf;
+use std::process::Command;
+use std::time::Duration;
+
+use tempfile::TempDir;
+
+use super::process::{MK8S, Output, Process, run};
+use super::{PATIENCE, kubernetes, wait_for};
+
+/// The token of every test agent; its cluster is `dev`.
+pub const TOKEN: &str = "mk8s_agent_0123456789abcdefghijklmnopqrstuvwxyzABCDEFG";
+
+/// A central with the cluster `dev`, and another, `ghost`, whose agent never comes.
+pub struct Central {
+    /// Its process.
+    pub process: Process,
+    /// Its URL.
+    pub url: String,
+    /// Its files.
+    pub dir: TempDir,
+}
+
+/// An agent of the cluster `dev`.
+pub struct Agent {
+    /// Its process.
+    pub process: Process,
+    /// Its files.
+    pub dir: TempDir,
+}
+
+/// A central, an agent that is connected to it, and a client.
+pub struct Stack {
+    /// The agent; dropped first.
+    pub agent: Agent,
+    /// Central.
+    pub central: Central,
+}
+
+impl Central {
+    /// Starts one on a free port.
+    pub fn start() -> Self {
+        let dir = tempfile::Builder::new().prefix("mk8s-central-").tempdir().expect("temporary directory");
+        fs::write(dir.path().join("token"), TOKEN).expect("write");
+        fs::write(dir.path().join("ghost-token"), format!("{TOKEN}-ghost")).expect("write");
+        let config = "listen: 127.0.0.1:0\ndata_dir: data\nlog: {format: json}\nshutdown_grace_seconds: 5\n\
+                      bootstrap: {clusters: [{name: dev, token_file: token}, {name: ghost, token_file: ghost-token}]}\n";
+        fs::write(dir.path().join("central.yaml"), config).expect("write");
+        Self::start_in(dir, &[])
+    }
+
+    /// Starts one with the files of another, and more flags.
+    pub fn start_in(dir: TempDir, flags: &[&str]) -> Self {
+        let mut command = Command::new(MK8S);
+        command.args(["serve", "central", "--config"]).arg(dir.path().join("central.yaml")).args(flags);
+        let mut process = Process::start(quiet(&mut command));
+        let line = process.wait_for_line("central is listening", PATIENCE);
+        let line: serde_json::Value = serde_json::from_str(&line).expect("a JSON log line");
+        Self { process, url: line["url"].as_str().expect("url").to_owned(), dir }
+    }
+
+    /// The file with its authority.
+    pub fn ca_file(&self) -> PathBuf {
+        self.dir.path().join("data/tls/ca.crt")
+    }
+
+    /// Its port.
+    pub fn port(&self) -> u16 {
+        self.url.rsplit(':').next().and_then(|port| port.parse().ok()).expect("port")
+    }
+
+    /// Kills it and starts it again at the same address.
+    pub fn restart(self) -> Self {
+        let listen = format!("127.0.0.1:{}", self.port());
+        let Self { process, dir, .. } = self;
+        drop(process);
+        Self::start_in(dir, &["--listen", &listen])
+    }
+
+    /// A client command, with the cluster `dev` chosen.
+    pub fn mk8s(&self) -> Command {
+        let mut command = Command::new(MK8S);
+        quiet(&mut command)
+            .env("MK8S_SERVER", &self.url)
+            .env("MK8S_CA_FILE", self.ca_file())
+            .env("MK8S_CONFIG", self.dir.path().join("client.yaml"))
+            .env("MK8S_CLUSTER", "dev");
+        command
+    }
+
+    /// Runs a client command to its end.
+    pub fn run(&self, args: &[&str]) -> Output {
+        run(self.mk8s().args(args), b"")
+    }
+
+    /// curl, set up to trust this central.
+    pub fn curl(&self) -> Command {
+        let mut command = Command::new("curl");
+        command.args(["--silent", "--show-error", "--max-time", "60", "--cacert"]).arg(self.ca_file());
+        command
+    }
+
+    /// Whether it calls `dev` online.
+    pub fn is_online(&self) -> bool {
+        let output = self.run(&["clusters", "show", "dev", "--output", "json"]);
+        serde_json::from_slice::<serde_json::Value>(&output.stdout).is_ok_and(|c| c["status"] == "online")
+    }
+
+    /// Waits until it calls `dev` online, or offline.
+    #[track_caller]
+    pub fn wait_until(&self, online: bool, limit: Duration) {
+        wait_for(if online { "cluster online" } else { "cluster offline" }, limit, || {
+            (self.is_online() == online).then_some(())
+        });
+    }
+}
+
+impl Agent {
+    /// Starts one, without waiting for its connection.
+    pub fn start(central: &Central) -> Self {
+        Self::start_with(central, TOKEN, &[])
+    }
+
+    /// Starts one with this token and more flags.
+    pub fn start_with(central: &Central, token: &str, flags: &[&str]) -> Self {
+        let dir = tempfile::Builder::new().prefix("mk8s-agent-test-").tempdir().expect("temporary directory");
+        let process = Process::start(Self::command(&dir, central, token).args(flags));
+        Self { process, dir }
+    }
+
+    /// The command that starts one, with its files in `dir`.
+    pub fn command(dir: &TempDir, central: &Central, token: &str) -> Command {
+        fs::write(dir.path().join("token"), token).expect("write");
+        let config = serde_json::json!({
+            "central": central.url,
+            "cluster": "dev",
+            "token_file": "token",
+            "tls": {"ca_file": central.ca_file()},
+            "kubeconfig": kubernetes().kubeconfig,
+            "kubectl": {"path": kubernetes().kubectl},
+            "work_dir": "work",
+            "shutdown_grace_seconds": 5,
+            "log": {"format": "json"},
+        });
+        fs::write(dir.path().join("agent.yaml"), config.to_string()).expect("write");
+        let mut command = Command::new(MK8S);
+        quiet(&mut command).args(["serve", "agent", "--config"]).arg(dir.path().join("agent.yaml"));
+        command
+    }
+
+    /// The kubectl processes that it has started.
+    pub fn children(&self) -> Vec<i32> {
+        children_of(self.process.pid())
+    }
+}
+
+/// The children of a process, by /proc.
+pub fn children_of(pid: i32) -> Vec<i32> {
+    let Ok(tasks) = fs::read_dir(format!("/proc/{pid}/task")) else { return Vec::new() };
+    tasks
+        .flatten()
+        .filter_map(|task| fs::read_to_string(task.path().join("children")).ok())
+        .flat_map(|text| text.split_whitespace().filter_map(|pid| pid.parse().ok()).collect::<Vec<i32>>())
+        .collect()
+}
+
+/// Whether a process exists and is not a zombie.
+pub fn is_alive(pid: i32) -> bool {
+    fs::read_to_string(format!("/proc/{pid}/stat"))
+        .is_ok_and(|stat| stat.rsplit(')').next().is_some_and(|rest| !rest.trim_start().starts_with('Z')))
+}
+
+impl Stack {
+    /// Starts both and waits until they are connected.
+    pub fn start() -> Self {
+        let central = Central::start();
+        let agent = Agent::start(&central);
+        central.wait_until(true, PATIENCE);
+        Self { agent, central }
+    }
+
+    /// Runs a client command to its end.
+    pub fn run(&self, args: &[&str]) -> Output {
+        self.central.run(args)
+    }
+}
+
+/// Without anything from the environment of the test that would change what the program does.
+fn quiet(command: &mut Command) -> &mut Command {
+    for (name, _) in std::env::vars_os() {
+        let name = name.to_string_lossy();
+        if name.starts_with("MK8S_") || name.to_ascii_lowercase().ends_with("_proxy") || name.starts_with("KUBE") {
+            command.env_remove(name.as_ref());
+        }
+    }
+    command
+}
