@@ -8,7 +8,10 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     tonic_prost_build::configure().bytes(".").compile_fds(descriptors)?;
 
     println!("cargo:rerun-if-env-changed=MK8S_COMMIT");
-    println!("cargo:rerun-if-changed=.git/logs/HEAD");
+    // A file that does not exist would make every build run this again.
+    if std::path::Path::new(".git/logs/HEAD").exists() {
+        println!("cargo:rerun-if-changed=.git/logs/HEAD");
+    }
     let commit = std::env::var("MK8S_COMMIT").ok().or_else(head_commit).unwrap_or_else(|| "unknown".into());
     println!("cargo:rustc-env=MK8S_COMMIT={commit}");
     Ok(())

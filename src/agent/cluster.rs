@@ -28,7 +28,7 @@ impl Cluster {
     pub async fn load(kubeconfig: Option<&Path>, context: Option<&str>) -> Result<Self, AgentError> {
         let failed = |e: &dyn std::fmt::Display| AgentError::Credential(e.to_string());
         let in_cluster = std::env::var_os("KUBERNETES_SERVICE_HOST").is_some();
-        let (credential, config) = match kubeconfig {
+        let (credential, mut config) = match kubeconfig {
             None if in_cluster => {
                 (Credential::in_cluster().map_err(|e| failed(&e))?, Config::incluster().map_err(|e| failed(&e))?)
             }
@@ -39,6 +39,8 @@ impl Cluster {
                 (credential, Config::from_custom_kubeconfig(read, &options).await.map_err(|e| failed(&e))?)
             }
         };
+        // The proxy of the environment leads to central, not to the cluster; kubectl does not get it either.
+        config.proxy_url = None;
         let client = Client::try_from(config).map_err(|e| failed(&e))?;
         Ok(Self { client, credential })
     }

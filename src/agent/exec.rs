@@ -169,7 +169,7 @@ impl Inner {
 
 /// Feeds the input to the command. Returns only when the input stopped without an end: an incomplete manifest must
 /// not be applied as if it were complete, so the command is ended while its input is still open.
-async fn feed(mut stdin: Option<ChildStdin>, mut input: ExecSource, wanted: bool) {
+async fn feed(mut stdin: Option<ChildStdin>, mut input: ExecSource, mut wanted: bool) {
     while wanted {
         match input.next().await {
             Input::Data(data) => {
@@ -180,7 +180,7 @@ async fn feed(mut stdin: Option<ChildStdin>, mut input: ExecSource, wanted: bool
                     stdin = None;
                 }
             }
-            Input::Eof => break,
+            Input::Eof => wanted = false,
             Input::Gone => return,
         }
     }

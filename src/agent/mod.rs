@@ -89,7 +89,7 @@ pub async fn run(config: AgentConfig, stop: CancellationToken) -> Result<(), Age
     let cluster = Cluster::load(config.kubeconfig.as_deref(), config.context.as_deref()).await?;
     let work_dir = WorkDir::create(config.work_dir.as_deref()).map_err(AgentError::WorkDir)?;
     let commands = TaskTracker::new();
-    let kubectl = Kubectl::new(&config.kubectl.path, cluster.credential(), work_dir, commands.clone()).await?;
+    let kubectl = Kubectl::new(&config.kubectl.path, cluster.credential(), work_dir.clone(), commands.clone()).await?;
     info!(kubectl = kubectl.version(), central, "agent is starting");
 
     let presence = Presence {
@@ -120,6 +120,7 @@ pub async fn run(config: AgentConfig, stop: CancellationToken) -> Result<(), Age
     }
     kubectl.end_all();
     commands.wait().await;
+    work_dir.remove();
     info!("agent has stopped");
     Ok(())
 }

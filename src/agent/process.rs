@@ -104,9 +104,12 @@ impl Process {
         (self.child.stdin.take(), self.child.stdout.take(), self.child.stderr.take())
     }
 
-    /// Waits for the leader.
+    /// Waits for the leader, and ends what is left of its group.
     pub async fn wait(&mut self) -> io::Result<std::process::ExitStatus> {
         let status = self.child.wait().await?;
+        // What it started and left behind ends with it. The number was given back a moment ago, and the kernel hands
+        // numbers out in turn: it is not another's yet.
+        self.signal(Signal::SIGKILL);
         self.reaped = true;
         Ok(status)
     }
@@ -117,7 +120,7 @@ impl Process {
         let _ = tokio::time::timeout(TERM_GRACE, self.wait()).await;
     }
 
-    /// The group's number belongs to this process until the leader is reaped; after that it may be another's.
+    /// The group's number belongs to this process until the leader is reaped; some time after that it may be another's.
     fn signal(&self, signal: Signal) {
         if !self.reaped {
             let _ = killpg(self.group, signal);

@@ -9,8 +9,7 @@ use std::sync::Arc;
 use nix::fcntl::{Flock, FlockArg};
 use tempfile::TempDir;
 
-const PREFIX: &str = "mk8s-agent-";
-const LOCK: &str = "lock";
+const PREFIX: &str = "mk8s-agent-work-";
 
 /// The directory; removed when its last clone is dropped.
 #[derive(Clone)]
@@ -27,11 +26,18 @@ impl WorkDir {
         let parent = parent.map_or_else(std::env::temp_dir, Path::to_owned);
         fs::create_dir_all(&parent)?;
         remove_abandoned(&parent);
-        let root = tempfile::Builder::new()
-            .prefix(PREFIX)
-            .permissions(fs::Permissions::from_mode(0o700))
-            .tempdir_in(&parent)?;
-        let lock = lock(&root.path().join(LOCK))?.ok_or(io::ErrorKind::WouldBlock)?;
+        let (root, lock) = loop {
+            let root = tempfile::Builder::new()
+                .prefix(PREFIX)
+                .permissions(fs::Permissions::from_mode(0o700))
+                .tempdir_in(&parent)?;
+            // Another agent may take it for abandoned before it is locked; then there is another one to make.
+            if let Ok(Some(lock)) = lock(root.path())
+                && root.path().exists()
+            {
+                break (root, lock);
+            }
+        };
         for directory in ["bin", "cache", "exec"] {
             fs::DirBuilder::new().mode(0o700).create(root.path().join(directory))?;
         }
@@ -52,6 +58,11 @@ impl WorkDir {
         self.0.root.path().join("cache")
     }
 
+    /// Removes it now, whoever still holds it: tasks that outlive the runtime are never dropped.
+    pub fn remove(&self) {
+        let _ = fs::remove_dir_all(self.0.root.path());
+    }
+
     /// A fresh directory for one command, removed when dropped.
     pub fn for_command(&self) -> io::Result<TempDir> {
         tempfile::Builder::new()
@@ -60,10 +71,9 @@ impl WorkDir {
     }
 }
 
-/// Takes the lock; `None` when a living process has it.
+/// Locks a directory; `None` when a living process has done so.
 fn lock(path: &Path) -> io::Result<Option<Flock<File>>> {
-    let file = File::options().create(true).truncate(false).write(true).open(path)?;
-    match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
+    match Flock::lock(File::open(path)?, FlockArg::LockExclusiveNonblock) {
         Ok(lock) => Ok(Some(lock)),
         Err((_, nix::errno::Errno::EWOULDBLOCK)) => Ok(None),
         Err((_, error)) => Err(error.into()),
@@ -75,7 +85,7 @@ fn remove_abandoned(parent: &Path) {
     let Ok(entries) = fs::read_dir(parent) else { return };
     for path in entries.flatten().map(|entry| entry.path()) {
         let ours = path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(PREFIX));
-        if ours && path.join(LOCK).exists() && matches!(lock(&path.join(LOCK)), Ok(Some(_))) {
+        if ours && let Ok(Some(_lock)) = lock(&path) {
             let _ = fs::remove_dir_all(&path);
         }
     }
@@ -97,9 +107,8 @@ mod tests {
     #[test]
     fn a_directory_lives_as_long_as_its_agent() {
         let parent = tempfile::tempdir().unwrap();
-        let abandoned = parent.path().join("mk8s-agent-dead");
-        fs::create_dir(&abandoned).unwrap();
-        fs::write(abandoned.join(LOCK), "").unwrap();
+        let abandoned = parent.path().join(PREFIX.to_owned() + "dead");
+        fs::create_dir_all(abandoned.join("exec")).unwrap();
 
         let first = WorkDir::create(Some(parent.path())).unwrap();
         assert!(!abandoned.exists(), "what a killed agent left is removed");

@@ -50,10 +50,15 @@ pub async fn accept_until(
                 }
             }
         };
-        let (acceptor, router, watcher) = (acceptor.clone(), router.clone(), graceful.watcher());
+        let (acceptor, router, watcher, stop) = (acceptor.clone(), router.clone(), graceful.watcher(), stop.clone());
         tokio::spawn(async move {
             let _slot = slot;
-            let io = match encrypt(tcp, acceptor).await {
+            let encrypted = tokio::select! {
+                encrypted = encrypt(tcp, acceptor) => encrypted,
+                // Nothing was asked on it yet, so there is nothing to wait for.
+                () = stop.cancelled() => return,
+            };
+            let io = match encrypted {
                 Ok(io) => TokioIo::new(io),
                 Err(error) => return debug!(%peer, %error, "no TLS connection"),
             };

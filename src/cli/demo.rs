@@ -30,6 +30,9 @@ const CLUSTER: &str = "dev";
 /// How long the agent may take to connect.
 const READY_TIMEOUT: Duration = Duration::from_secs(30);
 
+/// How long running commands may go on after Ctrl-C: nobody wants to wait for the `get --watch` of a demo.
+const GRACE_SECONDS: u64 = 1;
+
 /// What to try it with.
 #[derive(Args)]
 pub struct DemoArgs {
@@ -65,6 +68,7 @@ pub async fn run(args: DemoArgs) -> anyhow::Result<Exit> {
         bootstrap: Bootstrap {
             clusters: vec![BootstrapCluster { name: cluster.clone(), token_file: token_file.clone() }],
         },
+        shutdown_grace_seconds: GRACE_SECONDS,
         log: log.clone(),
         ..CentralConfig::default()
     })
@@ -75,6 +79,7 @@ pub async fn run(args: DemoArgs) -> anyhow::Result<Exit> {
         cluster: Some(cluster.clone()),
         token_file: Some(token_file),
         kubeconfig: args.kubeconfig,
+        shutdown_grace_seconds: GRACE_SECONDS,
         log,
         ..AgentConfig::default()
     };

@@ -57,21 +57,18 @@ async fn execute(
 }
 
 /// Sends standard input, if it is wanted. Never returns with success: the command's end is what counts.
-async fn feed(mut writer: ExecWriter, wanted: bool) -> anyhow::Result<Exit> {
+async fn feed(mut writer: ExecWriter, mut wanted: bool) -> anyhow::Result<Exit> {
     let mut buffer = vec![0; if wanted { CHUNK_BYTES } else { 0 }];
     let mut stdin = stdin();
     while wanted {
-        let sent = match stdin.read(&mut buffer).await? {
+        wanted = match stdin.read(&mut buffer).await? {
             0 => {
                 let _ = writer.finish().await;
-                break;
+                false
             }
-            n => writer.send(&buffer[..n]).await,
+            // When it cannot be sent, the reader sees how the connection ended, and says so.
+            n => writer.send(&buffer[..n]).await.is_ok(),
         };
-        if sent.is_err() {
-            // The reader sees how the connection ended, and says so.
-            break;
-        }
     }
     std::future::pending().await
 }

@@ -6,6 +6,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::exit::Exit;
 use super::runtime;
+use crate::agent::AgentError;
+use crate::central::CentralError;
 use crate::config::{AgentConfig, AgentFlags, CentralConfig, CentralFlags};
 use crate::{agent, central, telemetry};
 
@@ -43,12 +45,18 @@ pub fn run(command: ServeCommand) -> anyhow::Result<Exit> {
 
 /// A central that listens.
 pub async fn bind_central(config: CentralConfig) -> anyhow::Result<central::Bound> {
-    Ok(central::bind(config).await?)
+    central::bind(config).await.map_err(|error| match error {
+        CentralError::Config(error) => error.into(),
+        error => error.into(),
+    })
 }
 
 /// Runs an agent.
 pub async fn run_agent(config: AgentConfig, stop: CancellationToken) -> anyhow::Result<()> {
-    Ok(agent::run(config, stop).await?)
+    agent::run(config, stop).await.map_err(|error| match error {
+        AgentError::Config(error) => error.into(),
+        error => error.into(),
+    })
 }
 
 /// Cancelled by the first SIGTERM or SIGINT; the second one ends the process at once.

@@ -35,7 +35,8 @@ impl FromStr for ClusterName {
             && bytes.iter().all(|c| label(*c))
             && bytes[0] != b'-'
             && bytes[bytes.len() - 1] != b'-';
-        if valid { Ok(Self(text.to_owned())) } else { Err(InvalidClusterName(text.to_owned())) }
+        // The error repeats no more of the text than a name could have.
+        if valid { Ok(Self(text.to_owned())) } else { Err(InvalidClusterName(text.chars().take(64).collect())) }
     }
 }
 

@@ -159,7 +159,10 @@ fn tls_error(target: &str, error: &io::Error) -> ConnectError {
     match inner {
         Some(rustls::Error::InvalidCertificate(why)) => {
             let reason = match why {
-                rustls::CertificateError::UnknownIssuer => "its authority is unknown here".to_owned(),
+                // A bad signature: an authority of the same name is known, but it is another one.
+                rustls::CertificateError::UnknownIssuer | rustls::CertificateError::BadSignature => {
+                    "its authority is unknown here".to_owned()
+                }
                 other => other.to_string(),
             };
             ConnectError::Untrusted { target, reason }

@@ -1,5 +1,6 @@
 //! Central's end of a tunnel: the HTTP/2 client on a connection that an agent dialled.
 
+use std::convert::Infallible;
 use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
@@ -13,7 +14,7 @@ use tower::{Service as _, ServiceExt as _};
 
 use super::sender::Sender;
 use super::settings::*;
-use super::{DRAIN_PATH, HELLO_PATH};
+use super::{DRAIN_PATH, HELLO_PATH, LEAVING_PATH};
 
 /// HTTP/2 wants an authority; the agent ignores it, for there is nothing to choose.
 pub(super) const ORIGIN: &str = "http://agent";
@@ -83,6 +84,14 @@ impl Tunnel {
         self.mark_draining();
         ask(self.sender.clone(), DRAIN_PATH).await
     }
+
+    /// Notes when the agent says that it leaves: its streams may go on for a while, and HTTP/2 alone would not show it.
+    async fn until_agent_leaves(self) -> Infallible {
+        if request(self.sender.clone(), LEAVING_PATH).await.is_ok() {
+            self.mark_draining();
+        }
+        std::future::pending().await
+    }
 }
 
 /// Opens a tunnel on an upgraded connection.
@@ -120,22 +129,33 @@ pub async fn accept(io: Upgraded) -> Result<(Tunnel, impl Future<Output = Result
             load: Arc::default(),
             draining: Arc::default(),
         };
+        let watched = tunnel.clone();
+        let connection = async move {
+            tokio::select! {
+                ended = connection => ended,
+                never = watched.until_agent_leaves() => match never {},
+            }
+        };
         Ok((tunnel, connection))
     };
     tokio::time::timeout(OPEN_TIMEOUT, opening).await.unwrap_or(Err(AcceptError::Timeout))
 }
 
+/// A request that is answered at once.
+async fn ask(sender: Sender, path: &'static str) -> Result<(), AcceptError> {
+    tokio::time::timeout(OPEN_TIMEOUT, request(sender, path)).await.unwrap_or(Err(AcceptError::Timeout))
+}
+
 /// A request of the protocol itself: no body, answered with 204.
-async fn ask(mut sender: Sender, path: &'static str) -> Result<(), AcceptError> {
+async fn request(mut sender: Sender, path: &'static str) -> Result<(), AcceptError> {
     let mut request = Request::new(Body::empty());
     let mut uri = Uri::from_static(ORIGIN).into_parts();
     uri.path_and_query = Some(http::uri::PathAndQuery::from_static(path));
     *request.uri_mut() = Uri::from_parts(uri).map_err(|_| AcceptError::Closed)?;
     let asking = async { sender.ready().await?.call(request).await };
-    match tokio::time::timeout(OPEN_TIMEOUT, asking).await {
-        Err(_) => Err(AcceptError::Timeout),
-        Ok(Err(error)) => Err(AcceptError::Connection(error.source)),
-        Ok(Ok(answer)) if answer.status() == StatusCode::NO_CONTENT => Ok(()),
-        Ok(Ok(answer)) => Err(AcceptError::Refused(answer.status())),
+    match asking.await {
+        Err(error) => Err(AcceptError::Connection(error.source)),
+        Ok(answer) if answer.status() == StatusCode::NO_CONTENT => Ok(()),
+        Ok(answer) => Err(AcceptError::Refused(answer.status())),
     }
 }

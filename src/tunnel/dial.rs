@@ -18,7 +18,7 @@ use tower::Service as _;
 
 use super::exec::{ExecuteCommand, Executor, serve_commands};
 use super::settings::*;
-use super::{DRAIN_PATH, HELLO_PATH, TUNNEL_PATH, UPGRADE_PROTOCOL};
+use super::{DRAIN_PATH, HELLO_PATH, LEAVING_PATH, TUNNEL_PATH, UPGRADE_PROTOCOL};
 use crate::model::{ErrorCode, Failure, Problem};
 use crate::tls::{Alpn, ConnectError, Connector};
 
@@ -127,10 +127,10 @@ pub async fn serve<E: Executor>(dialled: Dialled, executor: E, signals: TunnelSi
     let greeted = Arc::new(AtomicBool::new(false));
     let commands = serve_commands(executor);
     let service = {
-        let (greeted, drained) = (greeted.clone(), signals.drained.clone());
+        let (greeted, signals) = (greeted.clone(), signals.clone());
         service_fn(move |request| {
             greeted.store(true, Ordering::Relaxed);
-            dispatch(request, commands.clone(), drained.clone())
+            dispatch(request, commands.clone(), signals.clone())
         })
     };
     let mut connection = std::pin::pin!(builder.serve_connection(dialled.0, service));
@@ -152,15 +152,19 @@ pub async fn serve<E: Executor>(dialled: Dialled, executor: E, signals: TunnelSi
 async fn dispatch<E: Executor>(
     request: Request<Incoming>,
     mut commands: ExecuteCommand<E>,
-    drained: CancellationToken,
+    signals: TunnelSignals,
 ) -> Result<Response<Body>, Infallible> {
     let status = match (request.method(), request.uri().path()) {
         (&Method::POST, path) if path.starts_with("/mk8s.agent.v1.CommandService/") => {
             return commands.call(request).await;
         }
         (_, HELLO_PATH) => StatusCode::NO_CONTENT,
+        (_, LEAVING_PATH) => {
+            signals.stop.cancelled().await;
+            StatusCode::NO_CONTENT
+        }
         (_, DRAIN_PATH) => {
-            drained.cancel();
+            signals.drained.cancel();
             StatusCode::NO_CONTENT
         }
         _ => StatusCode::NOT_FOUND,

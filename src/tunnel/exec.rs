@@ -2,10 +2,12 @@
 
 use std::error::Error as _;
 use std::pin::Pin;
+use std::sync::Arc;
 
 use bytes::Bytes;
+use futures_util::stream::select;
 use futures_util::{Stream, StreamExt as _};
-use tokio::sync::mpsc;
+use tokio::sync::{Semaphore, mpsc};
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status, Streaming};
 
@@ -17,10 +19,20 @@ use super::proto::command_service_server::{CommandService, CommandServiceServer}
 use super::proto::exit::Result as ExitResult;
 use super::proto::{self, CommandRequest, CommandResponse};
 use super::sender::{SendError, Sender};
+use super::settings::STREAM_WINDOW;
 use crate::model::{ExecEnd, ExecOutput, RequestId};
 
 /// How many pieces may wait between two parties; what is beyond waits in the sender.
 const QUEUE: usize = 4;
+
+/// How much input may be on its way to a command, before the agent has said that it was taken.
+///
+/// Less than the window of a stream: a request that waits for HTTP/2 to let it send cannot be cancelled, and a command
+/// that does not read its input would outlive whoever wanted it.
+const INPUT_WINDOW: usize = (STREAM_WINDOW / 2) as usize;
+
+/// What a piece of input counts for besides its bytes: more than its frame takes.
+const INPUT_OVERHEAD: usize = 32;
 
 /// The largest message: the arguments of one command, with room to spare.
 const MAX_MESSAGE: usize = 4 << 20;
@@ -60,12 +72,16 @@ pub struct ExecCall {
 }
 
 /// The way to a command's standard input.
-pub struct ExecInput(mpsc::Sender<CommandRequest>);
+pub struct ExecInput {
+    frames: mpsc::Sender<CommandRequest>,
+    credit: Arc<Semaphore>,
+}
 
 /// What a command writes, and how it ends.
 pub struct ExecStream {
     frames: Streaming<CommandResponse>,
-    ended: bool,
+    /// What the input may still send; closed at the end.
+    credit: Arc<Semaphore>,
     _load: Load,
 }
 
@@ -82,10 +98,11 @@ impl Tunnel {
         let mut client: CommandServiceClient<Sender> =
             CommandServiceClient::with_origin(self.sender.clone(), http::Uri::from_static(ORIGIN))
                 .max_decoding_message_size(MAX_MESSAGE);
+        let credit = Arc::new(Semaphore::new(INPUT_WINDOW));
         match client.execute_command(frames).await {
             Ok(response) => Ok(ExecCall {
-                input: ExecInput(sender),
-                output: ExecStream { frames: response.into_inner(), ended: false, _load: load },
+                input: ExecInput { frames: sender, credit: credit.clone() },
+                output: ExecStream { frames: response.into_inner(), credit, _load: load },
             }),
             Err(status) if was_unsent(&status) => {
                 self.mark_draining();
@@ -121,19 +138,21 @@ impl ExecInput {
     /// Sends a piece of input, at most [`crate::model::exec::CHUNK_BYTES`] long; waits while the command does not read.
     /// `false` when the command has ended.
     pub async fn send(&self, data: Bytes) -> bool {
-        self.0.send(request(RequestMessage::Stdin(data))).await.is_ok()
+        let Ok(credit) = self.credit.acquire_many(weight(&data)).await else { return false };
+        credit.forget();
+        self.frames.send(request(RequestMessage::Stdin(data))).await.is_ok()
     }
 
     /// The input has ended.
     pub async fn finish(&self) -> bool {
-        self.0.send(request(RequestMessage::StdinEof(proto::Empty {}))).await.is_ok()
+        self.frames.send(request(RequestMessage::StdinEof(proto::Empty {}))).await.is_ok()
     }
 }
 
 impl ExecStream {
     /// The next piece; `None` after the end. A stream that breaks ends with an error, never in silence.
     pub async fn next(&mut self) -> Option<ExecOutput> {
-        if self.ended {
+        if self.credit.is_closed() {
             return None;
         }
         let lost = || {
@@ -141,21 +160,42 @@ impl ExecStream {
                 "the connection to the agent was lost; the command may have been carried out in part".into(),
             ))
         };
-        let output = match self.frames.message().await {
-            Ok(Some(CommandResponse { message: Some(message) })) => output(message),
-            Ok(_) | Err(_) => lost(),
+        let output = loop {
+            match self.frames.message().await {
+                Ok(Some(CommandResponse { message: Some(ResponseMessage::StdinTaken(weight)) })) => {
+                    // No more than was sent, whatever the agent says.
+                    let sent = INPUT_WINDOW.saturating_sub(self.credit.available_permits());
+                    self.credit.add_permits(sent.min(weight as usize));
+                }
+                Ok(Some(CommandResponse { message: Some(message) })) => break output(message),
+                Ok(_) | Err(_) => break Some(lost()),
+            }
         };
-        self.ended = matches!(output, ExecOutput::End(_));
-        Some(output)
+        if matches!(output, Some(ExecOutput::End(_))) {
+            self.credit.close();
+        }
+        output
     }
+}
+
+impl Drop for ExecStream {
+    fn drop(&mut self) {
+        self.credit.close();
+    }
+}
+
+/// What a piece of input counts for.
+fn weight(data: &Bytes) -> u32 {
+    u32::try_from((data.len() + INPUT_OVERHEAD).min(INPUT_WINDOW)).unwrap_or(u32::MAX)
 }
 
 fn request(message: RequestMessage) -> CommandRequest {
     CommandRequest { message: Some(message) }
 }
 
-fn output(message: ResponseMessage) -> ExecOutput {
-    match message {
+fn output(message: ResponseMessage) -> Option<ExecOutput> {
+    Some(match message {
+        ResponseMessage::StdinTaken(_) => return None,
         ResponseMessage::Stdout(data) => ExecOutput::Stdout(data),
         ResponseMessage::Stderr(data) => ExecOutput::Stderr(data),
         ResponseMessage::Exit(exit) => ExecOutput::End(match exit.result {
@@ -164,7 +204,7 @@ fn output(message: ResponseMessage) -> ExecOutput {
             Some(ExitResult::Error(error)) => ExecEnd::Error(error),
             None => ExecEnd::Error("the agent did not say how the command ended".into()),
         }),
-    }
+    })
 }
 
 impl From<ExecOutput> for CommandResponse {
@@ -214,7 +254,12 @@ pub trait Executor: Clone + Send + Sync + 'static {
 }
 
 /// The standard input of a command, seen from the agent.
-pub struct ExecSource(Streaming<CommandRequest>);
+pub struct ExecSource {
+    frames: Streaming<CommandRequest>,
+    taken: mpsc::Sender<u32>,
+    /// The weight of the last piece, which counts as taken when the next one is asked for.
+    last: Option<u32>,
+}
 
 /// One event on the way in.
 #[derive(Debug, PartialEq, Eq)]
@@ -230,8 +275,15 @@ pub enum Input {
 impl ExecSource {
     /// The next event; nothing comes after `Eof` and `Gone`.
     pub async fn next(&mut self) -> Input {
-        match self.0.message().await {
-            Ok(Some(CommandRequest { message: Some(RequestMessage::Stdin(data)) })) => Input::Data(data),
+        if let Some(weight) = self.last.take() {
+            // Nobody is left to send more when this fails, and the frames say so.
+            let _ = self.taken.send(weight).await;
+        }
+        match self.frames.message().await {
+            Ok(Some(CommandRequest { message: Some(RequestMessage::Stdin(data)) })) => {
+                self.last = Some(weight(&data));
+                Input::Data(data)
+            }
             Ok(Some(CommandRequest { message: Some(RequestMessage::StdinEof(_)) })) => Input::Eof,
             Ok(_) | Err(_) => Input::Gone,
         }
@@ -261,7 +313,11 @@ impl<E: Executor> CommandService for Commands<E> {
         let Some(CommandRequest { message: Some(RequestMessage::Start(start)) }) = frames.message().await? else {
             return Err(Status::invalid_argument("the first message of a command must be its start"));
         };
-        let output = self.0.execute(start.into(), ExecSource(frames));
-        Ok(Response::new(Box::pin(ReceiverStream::new(output).map(|piece| Ok(piece.into())))))
+        let (taken, acknowledged) = mpsc::channel(QUEUE);
+        let output = self.0.execute(start.into(), ExecSource { frames, taken, last: None });
+        let output = ReceiverStream::new(output).map(CommandResponse::from);
+        let acknowledged = ReceiverStream::new(acknowledged)
+            .map(|weight| CommandResponse { message: Some(ResponseMessage::StdinTaken(weight)) });
+        Ok(Response::new(Box::pin(select(output, acknowledged).map(Ok))))
     }
 }

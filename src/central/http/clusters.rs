@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use axum::Json;
+use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use jiff::{SignedDuration, Timestamp};
 
@@ -19,8 +20,16 @@ pub async fn list(State(central): State<Arc<Central>>) -> Json<ClusterList> {
 }
 
 /// One cluster.
-pub async fn show(State(central): State<Arc<Central>>, Path(name): Path<String>) -> Result<Json<Cluster>, Failure> {
-    Ok(Json(cluster(&central, find(&central, &name)?)))
+pub async fn show(State(central): State<Arc<Central>>, name: InPath) -> Result<Json<Cluster>, Failure> {
+    Ok(Json(cluster(&central, find(&central, &named(name)?)?)))
+}
+
+/// What a path has in the place of a cluster's name.
+pub type InPath = Result<Path<String>, PathRejection>;
+
+/// The text in the place of a cluster's name, which may name none.
+pub fn named(name: InPath) -> Result<String, Failure> {
+    name.map(|Path(name)| name).map_err(|_| Failure::new(ErrorCode::NotFound, "the path does not name a cluster"))
 }
 
 /// The cluster that a path names.

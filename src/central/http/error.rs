@@ -1,12 +1,14 @@
 //! The one mapping of failures to HTTP, and the request id that every answer carries.
 
 use axum::Json;
+use axum::body::Body;
 use axum::extract::Request;
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderName, HeaderValue, StatusCode, header};
 use tracing::{Instrument as _, info_span, warn};
 
+use super::body;
 use crate::model::{ErrorCode, Failure, Problem, RequestId};
 
 /// The header that names a request.
@@ -47,11 +49,13 @@ fn problem(failure: &Failure, id: &RequestId) -> Response {
 }
 
 /// For a path that is not in the table.
-pub async fn no_such_path() -> Failure {
+pub async fn no_such_path(body: Body) -> Failure {
+    body::discard(body).await;
     Failure::new(ErrorCode::NotFound, "central serves nothing at this path")
 }
 
 /// For a path that is, with another method.
-pub async fn no_such_method() -> Failure {
+pub async fn no_such_method(body: Body) -> Failure {
+    body::discard(body).await;
     Failure::new(ErrorCode::InvalidRequest, "central does not serve this method at this path")
 }

@@ -5,15 +5,15 @@ use std::time::Instant;
 
 use axum::Extension;
 use axum::body::Body;
-use axum::extract::rejection::BytesRejection;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::response::{IntoResponse as _, Response};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, header};
 use tokio_util::task::AbortOnDropHandle;
 use tracing::info;
 
-use super::{clusters, exec_stream};
+use super::clusters::{self, InPath};
+use super::{body, exec_stream};
 use crate::access::{Caller, authorize};
 use crate::central::route;
 use crate::central::state::Central;
@@ -25,11 +25,12 @@ use crate::tunnel::exec::{ExecCall, ExecInput, ExecStart};
 pub async fn run(
     State(central): State<Arc<Central>>,
     Extension(id): Extension<RequestId>,
-    Path(name): Path<String>,
+    name: InPath,
     headers: HeaderMap,
-    body: Result<Bytes, BytesRejection>,
+    body: Body,
 ) -> Result<Response, Failure> {
-    let request = parse(&body.map_err(|e| unreadable(&e))?)?;
+    let request = parse(&body::read(body).await?)?;
+    let name = clusters::named(name)?;
     let input = match &request.stdin {
         Some(Stdin::Text(text)) => Some(Bytes::from(text.clone())),
         Some(Stdin::Follows(true)) => {
@@ -97,17 +98,6 @@ pub fn parse(body: &[u8]) -> Result<ExecRequest, Failure> {
     })
 }
 
-fn unreadable(rejection: &BytesRejection) -> Failure {
-    if rejection.status() == http::StatusCode::PAYLOAD_TOO_LARGE {
-        Failure::new(
-            ErrorCode::TooLarge,
-            "the request has more than 8 MiB: send large input over the WebSocket, in pieces",
-        )
-    } else {
-        Failure::new(ErrorCode::InvalidRequest, "the request ended before its body was complete")
-    }
-}
-
 fn accepts_text(headers: &HeaderMap) -> bool {
     let accept = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
     accept.split(',').any(|kind| kind.split(';').next().is_some_and(|k| k.trim().eq_ignore_ascii_case("text/plain")))
@@ -136,7 +126,9 @@ pub struct ExecLog {
 
 impl ExecLog {
     fn new(cluster: &ClusterName, caller: &Caller, request: &ExecRequest, id: &RequestId) -> Self {
-        let verb = request.command.first().map(|word| word.chars().take(32).collect()).unwrap_or_default();
+        // What begins with a dash is no verb, and may be `--token=...`.
+        let verb = request.command.first().filter(|word| !word.starts_with('-'));
+        let verb = verb.map(|word| word.chars().take(32).collect()).unwrap_or_default();
         Self {
             id: id.clone(),
             cluster: cluster.clone(),

@@ -8,16 +8,16 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use axum::Extension;
-use axum::extract::rejection::PathRejection;
+use axum::extract::State;
 use axum::extract::ws::rejection::WebSocketUpgradeRejection;
 use axum::extract::ws::{Message, WebSocket, WebSocketUpgrade};
-use axum::extract::{Path, State};
 use axum::response::Response;
 use bytes::{BufMut as _, Bytes, BytesMut};
 use futures_util::stream::{SplitSink, SplitStream};
-use futures_util::{SinkExt as _, StreamExt as _};
+use futures_util::{SinkExt as _, Stream, StreamExt as _};
 use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 
+use super::clusters::{self, InPath};
 use super::exec::{self, ExecLog, Running};
 use crate::central::state::Central;
 use crate::model::exec::{CHUNK_BYTES, EXEC_PROTOCOL, Stdin, channel};
@@ -30,6 +30,9 @@ const FIRST_MESSAGE: Duration = Duration::from_secs(10);
 /// The largest message.
 const MAX_MESSAGE: usize = 8 << 20;
 
+/// How long a client may take to close the connection after the result.
+const LINGER: Duration = Duration::from_secs(2);
+
 /// How often a client is asked whether it is there, while nothing else would show it.
 const PING_EVERY: Duration = Duration::from_secs(20);
 
@@ -40,11 +43,11 @@ const WATCH_EVERY: Duration = Duration::from_millis(250);
 pub async fn run(
     State(central): State<Arc<Central>>,
     Extension(id): Extension<RequestId>,
-    name: Result<Path<String>, PathRejection>,
+    name: InPath,
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Result<Response, Failure> {
-    let Path(name) = name.map_err(|_| Failure::new(ErrorCode::NotFound, "the path does not name a cluster"))?;
-    super::clusters::find(&central, &name)?;
+    let name = clusters::named(name)?;
+    clusters::find(&central, &name)?;
     let upgrade = upgrade.map_err(|_| {
         let detail = format!("GET here is for WebSockets ({EXEC_PROTOCOL}); send a command with POST");
         Failure::new(ErrorCode::InvalidRequest, detail)
@@ -70,7 +73,9 @@ async fn session(central: &Central, cluster: &str, id: RequestId, mut socket: We
         Err(failure) => {
             let problem = serde_json::to_vec(&Problem::new(&failure, id.as_str())).unwrap_or_default();
             socket.send(message(channel::RESULT, &problem)).await?;
-            socket.send(Message::Close(None)).await
+            socket.send(Message::Close(None)).await?;
+            linger(socket).await;
+            Ok(())
         }
     }
 }
@@ -94,17 +99,25 @@ async fn first_message(socket: &mut WebSocket) -> Result<Option<ExecRequest>, Fa
 
 /// Carries both directions until the command or the client is gone; dropping the call ends the command.
 async fn relay(running: Running, socket: WebSocket) -> Result<(), axum::Error> {
-    let (sink, stream) = socket.split();
+    let (sink, mut stream) = socket.split();
     let Running { call, log } = running;
     let held_up = AtomicBool::new(false);
     tokio::select! {
-        result = write(call.output, log, sink, &held_up) => result,
-        () = read(&call.input, stream, &held_up) => Ok(()),
+        result = write(call.output, log, sink, &held_up) => result?,
+        () = read(&call.input, &mut stream, &held_up) => return Ok(()),
     }
+    linger(stream).await;
+    Ok(())
+}
+
+/// Reads what the client had sent before it saw the result: to close a connection with unread data is to reset it, and
+/// the client could lose the result. It closes the connection itself when it has it.
+async fn linger(mut stream: impl Stream<Item = Result<Message, axum::Error>> + Unpin) {
+    let _ = timeout(LINGER, async { while let Some(Ok(_)) = stream.next().await {} }).await;
 }
 
 /// From the client to the command; returns when the client is gone.
-async fn read(input: &ExecInput, mut stream: SplitStream<WebSocket>, held_up: &AtomicBool) {
+async fn read(input: &ExecInput, stream: &mut SplitStream<WebSocket>, held_up: &AtomicBool) {
     while let Some(Ok(received)) = stream.next().await {
         let Message::Binary(mut data) = received else {
             if matches!(received, Message::Close(_)) {

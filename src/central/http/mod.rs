@@ -1,5 +1,6 @@
 //! The HTTP API: one table of routes, one mapping of errors, one file a noun.
 
+mod body;
 mod clusters;
 mod error;
 mod exec;

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::DefaultBodyLimit;
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::{get, post};
 
@@ -12,9 +11,6 @@ use crate::central::agents::Agents;
 use crate::central::state::Central;
 use crate::tunnel::TUNNEL_PATH;
 use crate::tunnel::control::{SERVICE_PATH, control_service};
-
-/// The largest request body: the arguments and the input of one command.
-const MAX_BODY: usize = 8 << 20;
 
 /// All that central serves.
 pub fn routes(central: Arc<Central>) -> Router {
@@ -28,7 +24,6 @@ pub fn routes(central: Arc<Central>) -> Router {
         .route_service(SERVICE_PATH, control_service(agents))
         .fallback(error::no_such_path)
         .method_not_allowed_fallback(error::no_such_method)
-        .layer(DefaultBodyLimit::max(MAX_BODY))
         .layer(from_fn_with_state(central.clone(), guard::same_origin))
         .layer(from_fn(error::identify))
         .with_state(central)

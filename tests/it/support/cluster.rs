@@ -2,11 +2,9 @@
 
 use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{ChildStdin, Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
-
-use tempfile::TempDir;
 
 use super::process::{Output, run};
 
@@ -17,8 +15,7 @@ pub struct Kubernetes {
     /// kubectl, the same that agents run.
     pub kubectl: PathBuf,
     // The cluster ends when its standard input does, which is when this process ends, however it ends.
-    _stdin: Option<ChildStdin>,
-    _dir: Option<TempDir>,
+    _cluster: Option<Child>,
 }
 
 /// The cluster of this run.
@@ -28,12 +25,14 @@ pub fn kubernetes() -> &'static Kubernetes {
         let binaries = build();
         let kubectl = binaries.join("kubectl");
         if let Some(kubeconfig) = std::env::var_os("MK8S_TEST_KUBECONFIG") {
-            return Kubernetes { kubeconfig: kubeconfig.into(), kubectl, _stdin: None, _dir: None };
+            return Kubernetes { kubeconfig: kubeconfig.into(), kubectl, _cluster: None };
         }
-        let dir = tempfile::Builder::new().prefix("mk8s-test-cluster-").tempdir().expect("temporary directory");
-        let mut child = Command::new(binaries.join("cluster"))
-            .arg("run")
-            .arg(dir.path())
+        let dir = tempfile::Builder::new().prefix("mk8s-test-cluster-").tempdir().expect("temporary directory").keep();
+        // The shell outlives this process, and removes the files when the cluster has ended.
+        let mut child = Command::new("sh")
+            .args(["-c", r#"trap : INT TERM; "$0" run "$1"; rm -rf "$1""#])
+            .arg(binaries.join("cluster"))
+            .arg(&dir)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
@@ -41,12 +40,7 @@ pub fn kubernetes() -> &'static Kubernetes {
         let mut line = String::new();
         BufReader::new(child.stdout.take().expect("stdout")).read_line(&mut line).expect("read");
         assert_eq!(line, "ready\n", "the test cluster did not start");
-        Kubernetes {
-            kubeconfig: dir.path().join("admin.kubeconfig"),
-            kubectl,
-            _stdin: child.stdin.take(),
-            _dir: Some(dir),
-        }
+        Kubernetes { kubeconfig: dir.join("admin.kubeconfig"), kubectl, _cluster: Some(child) }
     })
 }
 

@@ -1,7 +1,7 @@
 //! Processes of a test: they end with it, and what they write is kept.
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
@@ -114,6 +114,11 @@ impl Process {
     /// Writes to its standard input.
     pub fn write(&mut self, data: &[u8]) {
         self.child.stdin.as_mut().expect("stdin").write_all(data).expect("write");
+    }
+
+    /// Its standard input, for a thread that may block in writing it.
+    pub fn take_stdin(&mut self) -> ChildStdin {
+        self.child.stdin.take().expect("stdin")
     }
 
     /// Ends its standard input.

@@ -188,7 +188,7 @@ impl Stack {
 }
 
 /// Without anything from the environment of the test that would change what the program does.
-fn quiet(command: &mut Command) -> &mut Command {
+pub fn quiet(command: &mut Command) -> &mut Command {
     for (name, _) in std::env::vars_os() {
         let name = name.to_string_lossy();
         if name.starts_with("MK8S_") || name.to_ascii_lowercase().ends_with("_proxy") || name.starts_with("KUBE") {

@@ -1,0 +1,38 @@
+//! Many agents: what each costs central, and how fast they are back after its restart.
+
+use std::time::{Duration, Instant};
+
+use tokio_util::sync::CancellationToken;
+
+use super::support::Central;
+
+const AGENTS: usize = 300;
+const CONNECTIONS: u8 = 2;
+
+pub async fn run() -> anyhow::Result<()> {
+    let central = Central::start(AGENTS)?;
+    central.client()?.clusters().await?;
+    let before = central.server.rss_kib()?;
+    let stop = CancellationToken::new();
+    let agents: Vec<_> = (0..AGENTS)
+        .map(|i| tokio::spawn(mk8s::agent::run(central.agent_config(i, CONNECTIONS), stop.clone())))
+        .collect();
+    central.wait_online(AGENTS, CONNECTIONS.into()).await?;
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    let after = central.server.rss_kib()?;
+    println!("fleet: {AGENTS} agents, {CONNECTIONS} tunnels each");
+    println!(
+        "  central     {:>6.1} KiB for each idle agent (goal: at most 64)",
+        (after - before) as f64 / AGENTS as f64
+    );
+
+    let central = central.restart()?;
+    let start = Instant::now();
+    central.wait_online(AGENTS, 1).await?;
+    println!("  all back    {:>6.1} s after central's restart (goal: at most 10)", start.elapsed().as_secs_f64());
+    stop.cancel();
+    for agent in agents {
+        agent.await??;
+    }
+    Ok(())
+}

@@ -1,0 +1,35 @@
+//! `just bench`: what the product adds to a command, measured on the real program.
+//!
+//! All figures of one run come from one machine within minutes; what matters are the ratios. A name as argument runs
+//! only the benchmarks whose names contain it.
+
+mod fleet;
+mod latency;
+mod memory;
+mod stalled;
+mod support;
+mod throughput;
+
+fn main() -> anyhow::Result<()> {
+    let wanted = std::env::args().skip(1).find(|arg| !arg.starts_with('-')).unwrap_or_default();
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let run = |name: &str| name.contains(&wanted);
+    runtime.block_on(async {
+        if run("memory") {
+            memory::run().await?;
+        }
+        if run("latency") {
+            latency::run().await?;
+        }
+        if run("throughput") {
+            throughput::run().await?;
+        }
+        if run("stalled") {
+            stalled::run().await?;
+        }
+        if run("fleet") {
+            fleet::run().await?;
+        }
+        Ok(())
+    })
+}

@@ -1,0 +1,52 @@
+# The tasks of this repository; `just` lists them. People, CI and scripts use the same names.
+
+_default:
+    @just --list --unsorted
+
+# Build the program for development.
+build:
+    cargo build --locked
+
+# Format everything.
+fmt:
+    cargo fmt
+    gofmt -w tests/kubernetes/cluster
+
+# Check formatting, clippy, and the Go code; warnings are errors.
+lint:
+    cargo fmt --check
+    cargo clippy --locked --all-targets -- -D warnings
+    test -z "$(gofmt -l tests/kubernetes/cluster)"
+    cd tests/kubernetes && go vet -trimpath ./...
+
+# Run all tests; the first run builds a Kubernetes control plane, which takes minutes.
+test:
+    cargo test --locked
+
+# Measure: latency, throughput, memory, a stalled reader, 300 agents. `just bench latency` measures one.
+bench *names:
+    cargo bench --locked --bench mk8s -- {{ names }}
+
+# Kill the agent 200 times under load, and see that nothing is lost.
+torture:
+    MK8S_TEST_KILLS=200 cargo test --locked --test it kills -- --nocapture
+
+# Run everything on this machine, with a test cluster if the current kube context does not answer.
+demo:
+    deploy/demo.sh
+
+# Check that the API documentation builds without warnings.
+docs-check:
+    RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps --document-private-items
+
+# Check licences, sources and advisories of all dependencies.
+deny:
+    cargo deny check
+
+# Start a real Kubernetes cluster in a directory; writes DIR/admin.kubeconfig.
+cluster-up dir:
+    "$(tests/kubernetes/build)/cluster" up "{{ dir }}"
+
+# Stop it.
+cluster-down dir:
+    "$(tests/kubernetes/build)/cluster" down "{{ dir }}"
