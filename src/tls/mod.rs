@@ -47,9 +47,6 @@ pub enum TlsError {
     /// A pin is not well formed.
     #[error("{0:?} is not a certificate pin: write sha256: and 64 hexadecimal digits")]
     Pin(String),
-    /// The system offers no certificate authorities.
-    #[error("this system has no certificate authorities: name a CA file, or install the ca-certificates package")]
-    NoSystemRoots,
 }
 
 /// The one cryptography provider of the program.

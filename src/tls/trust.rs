@@ -34,7 +34,7 @@ impl Trust {
     pub(super) fn client_config(&self) -> Result<ClientConfig, TlsError> {
         let builder = ClientConfig::builder_with_provider(provider()).with_safe_default_protocol_versions()?;
         let mut config = match self {
-            Self::System => builder.with_root_certificates(system_roots()?).with_no_client_auth(),
+            Self::System => builder.with_root_certificates(system_roots()).with_no_client_auth(),
             Self::CaFile(file) => builder.with_root_certificates(file_roots(file)?).with_no_client_auth(),
             Self::CaPin(pin) => builder
                 .dangerous()
@@ -46,10 +46,11 @@ impl Trust {
     }
 }
 
-fn system_roots() -> Result<RootCertStore, TlsError> {
+/// A system without authorities trusts nobody; connections without TLS need none.
+fn system_roots() -> RootCertStore {
     let mut roots = RootCertStore::empty();
     roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-    if roots.is_empty() { Err(TlsError::NoSystemRoots) } else { Ok(roots) }
+    roots
 }
 
 fn file_roots(file: &Path) -> Result<RootCertStore, TlsError> {

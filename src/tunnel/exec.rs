@@ -3,6 +3,7 @@
 use std::error::Error as _;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::stream::select;
@@ -33,6 +34,9 @@ const INPUT_WINDOW: usize = (STREAM_WINDOW / 2) as usize;
 
 /// What a piece of input counts for besides its bytes: more than its frame takes.
 const INPUT_OVERHEAD: usize = 32;
+
+/// How long an agent may take to say that it has a command. It does so at once, before it starts kubectl.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// The largest message: the arguments of one command, with room to spare.
 const MAX_MESSAGE: usize = 4 << 20;
@@ -99,7 +103,14 @@ impl Tunnel {
             CommandServiceClient::with_origin(self.sender.clone(), http::Uri::from_static(ORIGIN))
                 .max_decoding_message_size(MAX_MESSAGE);
         let credit = Arc::new(Semaphore::new(INPUT_WINDOW));
-        match client.execute_command(frames).await {
+        let answer = match tokio::time::timeout(ANSWER_TIMEOUT, client.execute_command(frames)).await {
+            Ok(answer) => answer,
+            Err(_) => {
+                let why = format!("the agent did not answer within {} s", ANSWER_TIMEOUT.as_secs());
+                return Err(OpenError::Failed(why));
+            }
+        };
+        match answer {
             Ok(response) => Ok(ExecCall {
                 input: ExecInput { frames: sender, credit: credit.clone() },
                 output: ExecStream { frames: response.into_inner(), credit, _load: load },

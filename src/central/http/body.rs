@@ -8,11 +8,15 @@ use std::time::Duration;
 use axum::body::Body;
 use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt as _;
+use tokio::time::timeout;
 
 use crate::model::{ErrorCode, Failure};
 
 /// The largest request body: the arguments and the input of one command.
 const MAX_BODY: usize = 8 << 20;
+
+/// How long a client may pause in the middle of a body.
+const SILENCE: Duration = Duration::from_secs(30);
 
 /// How much of a body that is refused is read all the same, and for how long.
 const MAX_DISCARDED: usize = 64 << 20;
@@ -22,7 +26,7 @@ const DISCARD_TIMEOUT: Duration = Duration::from_secs(10);
 /// Reads a whole body.
 pub async fn read(mut body: Body) -> Result<Bytes, Failure> {
     let mut bytes = BytesMut::new();
-    while let Some(frame) = body.frame().await {
+    while let Some(frame) = timeout(SILENCE, body.frame()).await.map_err(|_| silent())? {
         let frame = frame
             .map_err(|_| Failure::new(ErrorCode::InvalidRequest, "the request ended before its body was complete"))?;
         let Ok(data) = frame.into_data() else { continue };
@@ -37,6 +41,11 @@ pub async fn read(mut body: Body) -> Result<Bytes, Failure> {
     Ok(bytes.freeze())
 }
 
+fn silent() -> Failure {
+    let detail = format!("nothing more of the request came within {} s", SILENCE.as_secs());
+    Failure::new(ErrorCode::Timeout, detail)
+}
+
 /// Reads what is left of a body that nobody wants.
 pub async fn discard(mut body: Body) {
     let reading = async {
@@ -49,5 +58,5 @@ pub async fn discard(mut body: Body) {
         }
     };
     // The answer is sent in any case; a client that is too slow may lose it.
-    let _ = tokio::time::timeout(DISCARD_TIMEOUT, reading).await;
+    let _ = timeout(DISCARD_TIMEOUT, reading).await;
 }
