@@ -6,14 +6,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
 use http::{Request, StatusCode, Uri};
-use hyper::client::conn::http2;
 use hyper::upgrade::Upgraded;
-use hyper_util::rt::{TokioExecutor, TokioTimer};
+use hyper_util::rt::TokioIo;
 use tonic::body::Body;
 use tower::{Service as _, ServiceExt as _};
 
-use super::sender::Sender;
-use super::settings::*;
+use super::sender::{ConnectionError, Sender, open};
+use super::settings::OPEN_TIMEOUT;
 use super::{DRAIN_PATH, HELLO_PATH, LEAVING_PATH};
 
 /// HTTP/2 wants an authority; the agent ignores it, for there is nothing to choose.
@@ -24,7 +23,10 @@ pub(super) const ORIGIN: &str = "http://agent";
 pub enum AcceptError {
     /// The connection broke, or did not speak HTTP/2.
     #[error("the connection broke before the agent answered")]
-    Connection(#[from] hyper::Error),
+    Connection(#[from] ConnectionError),
+    /// The upgrade did not come through.
+    #[error("the connection broke during the upgrade")]
+    Upgrade(#[from] hyper::Error),
     /// Silence.
     #[error("the agent did not answer within {} s", OPEN_TIMEOUT.as_secs())]
     Timeout,
@@ -100,25 +102,12 @@ impl Tunnel {
 ///
 /// # Errors
 /// When the connection breaks or the agent does not answer in time.
-pub async fn accept(io: Upgraded) -> Result<(Tunnel, impl Future<Output = Result<(), hyper::Error>>), AcceptError> {
+pub async fn accept(io: Upgraded) -> Result<(Tunnel, impl Future<Output = Result<(), ConnectionError>>), AcceptError> {
     static SERIAL: AtomicU64 = AtomicU64::new(1);
 
     let opening = async {
-        let (sender, connection) = http2::Builder::new(TokioExecutor::new())
-            .timer(TokioTimer::new())
-            .initial_stream_window_size(STREAM_WINDOW)
-            .initial_connection_window_size(CONNECTION_WINDOW)
-            .max_frame_size(FRAME)
-            .max_send_buf_size(SEND_BUFFER)
-            .max_header_list_size(HEADER_LIST)
-            .keep_alive_interval(PING_EVERY)
-            .keep_alive_timeout(PING_TIMEOUT)
-            .keep_alive_while_idle(true)
-            .max_concurrent_reset_streams(usize::try_from(MAX_STREAMS).unwrap_or(usize::MAX))
-            .handshake::<_, Body>(io)
-            .await?;
+        let (sender, connection) = open(TokioIo::new(io)).await.map_err(ConnectionError::from)?;
         let mut connection = Box::pin(connection);
-        let sender = Sender(sender);
         tokio::select! {
             answer = ask(sender.clone(), HELLO_PATH) => answer?,
             ended = &mut connection => { ended?; return Err(AcceptError::Closed) }
@@ -154,7 +143,7 @@ async fn request(mut sender: Sender, path: &'static str) -> Result<(), AcceptErr
     *request.uri_mut() = Uri::from_parts(uri).map_err(|_| AcceptError::Closed)?;
     let asking = async { sender.ready().await?.call(request).await };
     match asking.await {
-        Err(error) => Err(AcceptError::Connection(error.source)),
+        Err(error) => Err(AcceptError::Connection(error.source.into())),
         Ok(answer) if answer.status() == StatusCode::NO_CONTENT => Ok(()),
         Ok(answer) => Err(AcceptError::Refused(answer.status())),
     }

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::Uri;
-use hyper_util::rt::{TokioExecutor, TokioIo};
 use secrecy::{ExposeSecret as _, SecretString};
 use tonic::body::Body;
 use tonic::metadata::MetadataValue;
@@ -15,8 +14,8 @@ use tower::Service;
 use super::proto::agent_service_client::AgentServiceClient;
 use super::proto::agent_service_server::{AgentService, AgentServiceServer};
 use super::proto::{self, HeartbeatRequest, HeartbeatResponse, RegisterRequest, RegisterResponse};
-use super::sender::Sender;
-use super::settings::{HEADER_LIST, OPEN_TIMEOUT};
+use super::sender::{Sender, open};
+use super::settings::OPEN_TIMEOUT;
 use crate::model::version::{MIN_PROTOCOL_VERSION, PROTOCOL_VERSION, VERSION};
 use crate::model::{ClusterFacts, ClusterId, ClusterName, ErrorCode, Failure};
 use crate::tls::{Alpn, ConnectError, Connector};
@@ -166,13 +165,9 @@ impl ControlClient {
         method: impl AsyncFnOnce(AgentServiceClient<Sender>) -> Result<Response<T>, Status>,
     ) -> Result<T, ControlError> {
         let calling = async {
-            let io = TokioIo::new(self.connector.connect(&self.central, Alpn::Http2).await?);
-            let (sender, connection) = hyper::client::conn::http2::Builder::new(TokioExecutor::new())
-                .max_header_list_size(HEADER_LIST)
-                .handshake(io)
-                .await
-                .map_err(|e| ControlError::Broken(e.to_string()))?;
-            let client = AgentServiceClient::with_origin(Sender(sender), self.central.clone());
+            let io = self.connector.connect(&self.central, Alpn::Http2).await?;
+            let (sender, connection) = open(io).await.map_err(|e| ControlError::Broken(e.to_string()))?;
+            let client = AgentServiceClient::with_origin(sender, self.central.clone());
             tokio::select! {
                 answer = method(client) => answer.map(Response::into_inner).map_err(|s| failure(&s)),
                 ended = connection => Err(ControlError::Broken(ended.err().map_or("the connection was closed".into(), |e| e.to_string()))),
