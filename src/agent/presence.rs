@@ -24,7 +24,7 @@ pub struct Presence {
     pub cluster: Cluster,
     /// The version of its kubectl.
     pub kubectl_version: String,
-    /// Rung when a tunnel was opened: central may be another process than before.
+    /// Rung when a tunnel was opened again: central may be another process than before.
     pub reconnected: Arc<Notify>,
 }
 

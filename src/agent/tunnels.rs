@@ -23,7 +23,7 @@ pub struct Tunnels {
     pub control: ControlClient,
     /// What is served.
     pub kubectl: Kubectl,
-    /// Rung when a tunnel was opened.
+    /// Rung when a tunnel was opened again.
     pub reconnected: Arc<Notify>,
     /// Cancelled when the agent stops.
     pub stop: CancellationToken,
@@ -42,11 +42,12 @@ impl Tunnels {
 
     async fn keep_one(self, slot: u8, tracker: TaskTracker) {
         let mut backoff = Backoff::default();
+        let mut first = true;
         loop {
             let since = Instant::now();
             let ended = tokio::select! {
                 () = self.stop.cancelled() => return,
-                ended = self.one_tunnel(slot, &tracker) => ended,
+                ended = self.one_tunnel(slot, &tracker, &mut first) => ended,
             };
             if since.elapsed() > HEALTHY {
                 backoff.reset();
@@ -69,12 +70,14 @@ impl Tunnels {
     }
 
     /// Dials and serves. On a drain the tunnel goes on in a task of its own and another one is wanted.
-    async fn one_tunnel(&self, slot: u8, tracker: &TaskTracker) -> Result<End, DialError> {
+    async fn one_tunnel(&self, slot: u8, tracker: &TaskTracker, first: &mut bool) -> Result<End, DialError> {
         let dialled = dial(&self.control.connector, &self.control.central, &self.control.token).await?;
         let signals = TunnelSignals { stop: self.stop.clone(), drained: CancellationToken::new() };
         let mut serving = tracker.spawn(serve(dialled, self.kubectl.clone(), signals.clone()));
         info!(slot, "tunnel open");
-        self.reconnected.notify_one();
+        if !std::mem::take(first) {
+            self.reconnected.notify_one();
+        }
         tokio::select! {
             () = signals.drained.cancelled() => {
                 info!(slot, "central will leave: dialling again");

@@ -1,6 +1,5 @@
 //! Central's end of a tunnel: the HTTP/2 client on a connection that an agent dialled.
 
-use std::convert::Infallible;
 use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
@@ -13,7 +12,7 @@ use tower::{Service as _, ServiceExt as _};
 
 use super::sender::{ConnectionError, Sender, open};
 use super::settings::OPEN_TIMEOUT;
-use super::{DRAIN_PATH, HELLO_PATH, LEAVING_PATH};
+use super::{DRAIN_PATH, HELLO_PATH};
 
 /// HTTP/2 wants an authority; the agent ignores it, for there is nothing to choose.
 pub(super) const ORIGIN: &str = "http://agent";
@@ -63,9 +62,9 @@ impl Tunnel {
         self.load.load(Ordering::Relaxed)
     }
 
-    /// Whether its agent has said that it leaves.
+    /// Whether one of its ends has said that it leaves: streams that run go on, no new ones are wanted.
     pub fn is_draining(&self) -> bool {
-        self.draining.load(Ordering::Relaxed)
+        self.draining.load(Ordering::Relaxed) || self.sender.is_closing()
     }
 
     /// Takes no new streams from now on.
@@ -85,14 +84,6 @@ impl Tunnel {
     pub async fn drain(&self) -> Result<(), AcceptError> {
         self.mark_draining();
         ask(self.sender.clone(), DRAIN_PATH).await
-    }
-
-    /// Notes when the agent says that it leaves: its streams may go on for a while, and HTTP/2 alone would not show it.
-    async fn until_agent_leaves(self) -> Infallible {
-        if request(self.sender.clone(), LEAVING_PATH).await.is_ok() {
-            self.mark_draining();
-        }
-        std::future::pending().await
     }
 }
 
@@ -118,33 +109,22 @@ pub async fn accept(io: Upgraded) -> Result<(Tunnel, impl Future<Output = Result
             load: Arc::default(),
             draining: Arc::default(),
         };
-        let watched = tunnel.clone();
-        let connection = async move {
-            tokio::select! {
-                ended = connection => ended,
-                never = watched.until_agent_leaves() => match never {},
-            }
-        };
         Ok((tunnel, connection))
     };
     tokio::time::timeout(OPEN_TIMEOUT, opening).await.unwrap_or(Err(AcceptError::Timeout))
 }
 
-/// A request that is answered at once.
-async fn ask(sender: Sender, path: &'static str) -> Result<(), AcceptError> {
-    tokio::time::timeout(OPEN_TIMEOUT, request(sender, path)).await.unwrap_or(Err(AcceptError::Timeout))
-}
-
-/// A request of the protocol itself: no body, answered with 204.
-async fn request(mut sender: Sender, path: &'static str) -> Result<(), AcceptError> {
+/// A request of the protocol itself: no body, answered at once, with 204.
+async fn ask(mut sender: Sender, path: &'static str) -> Result<(), AcceptError> {
     let mut request = Request::new(Body::empty());
     let mut uri = Uri::from_static(ORIGIN).into_parts();
     uri.path_and_query = Some(http::uri::PathAndQuery::from_static(path));
     *request.uri_mut() = Uri::from_parts(uri).map_err(|_| AcceptError::Closed)?;
     let asking = async { sender.ready().await?.call(request).await };
-    match asking.await {
-        Err(error) => Err(AcceptError::Connection(error.source.into())),
-        Ok(answer) if answer.status() == StatusCode::NO_CONTENT => Ok(()),
-        Ok(answer) => Err(AcceptError::Refused(answer.status())),
+    match tokio::time::timeout(OPEN_TIMEOUT, asking).await {
+        Err(_) => Err(AcceptError::Timeout),
+        Ok(Err(error)) => Err(AcceptError::Connection(error.source.into())),
+        Ok(Ok(answer)) if answer.status() == StatusCode::NO_CONTENT => Ok(()),
+        Ok(Ok(answer)) => Err(AcceptError::Refused(answer.status())),
     }
 }

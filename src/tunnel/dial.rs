@@ -18,7 +18,7 @@ use tower::Service as _;
 
 use super::exec::{ExecuteCommand, Executor, serve_commands};
 use super::settings::*;
-use super::{DRAIN_PATH, HELLO_PATH, LEAVING_PATH, TUNNEL_PATH, UPGRADE_PROTOCOL};
+use super::{DRAIN_PATH, HELLO_PATH, TUNNEL_PATH, UPGRADE_PROTOCOL};
 use crate::model::{ErrorCode, Failure, Problem};
 use crate::tls::{Alpn, ConnectError, Connector};
 
@@ -159,10 +159,6 @@ async fn dispatch<E: Executor>(
             return commands.call(request).await;
         }
         (_, HELLO_PATH) => StatusCode::NO_CONTENT,
-        (_, LEAVING_PATH) => {
-            signals.stop.cancelled().await;
-            StatusCode::NO_CONTENT
-        }
         (_, DRAIN_PATH) => {
             signals.drained.cancel();
             StatusCode::NO_CONTENT

@@ -25,8 +25,5 @@ pub const UPGRADE_PROTOCOL: &str = "mk8s-tunnel";
 /// The first request on a tunnel: the answer proves that the agent serves it.
 const HELLO_PATH: &str = "/hello";
 
-/// Answered when the agent begins to leave: streams that run go on, no new ones are wanted.
-const LEAVING_PATH: &str = "/leaving";
-
 /// Tells the agent that central will leave: it dials again at once, running streams go on.
 const DRAIN_PATH: &str = "/drain";

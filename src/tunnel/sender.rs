@@ -5,7 +5,7 @@
 
 use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll, Waker, ready};
 
 use bytes::Bytes;
 use h2::client::{Connection, SendRequest};
@@ -71,8 +71,9 @@ where
     IO: AsyncRead + AsyncWrite + Unpin,
 {
     let pings = connection.ping_pong();
+    // By reference: moved into the future, the connection would take its room twice.
     tokio::select! {
-        ended = connection => Ok(ended?),
+        ended = &mut connection => Ok(ended?),
         () = until_silent(pings) => Err(ConnectionError::Silent),
     }
 }
@@ -92,6 +93,12 @@ async fn until_silent(pings: Option<PingPong>) {
 }
 
 impl Sender {
+    /// Whether the peer takes no new requests, because it leaves (GOAWAY) or has gone.
+    pub(super) fn is_closing(&self) -> bool {
+        let mut context = Context::from_waker(Waker::noop());
+        matches!(self.0.clone().poll_ready(&mut context), Poll::Ready(Err(_)))
+    }
+
     fn send(&mut self, request: Request<Body>) -> Result<(h2::client::ResponseFuture, Pump), SendError> {
         let (head, body) = request.into_parts();
         let ended = body.is_end_stream();
