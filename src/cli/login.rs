@@ -16,7 +16,7 @@ use crate::tls::Trust;
 /// Where to log in.
 #[derive(Args)]
 pub struct LoginArgs {
-    /// The URL of central, such as https://mk8s.example.com
+    /// The URL of central, such as `https://mk8s.example.com`
     url: String,
 }
 

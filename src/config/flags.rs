@@ -51,7 +51,7 @@ pub struct AgentFlags {
     /// The certificate authorities to trust, PEM [default: the system's]
     #[arg(long, value_name = "FILE")]
     pub ca_file: Option<PathBuf>,
-    /// The one authority to trust, sha256:<hex>
+    /// The one authority to trust, `sha256:<hex>`
     #[arg(long, value_name = "PIN")]
     pub ca_pin: Option<String>,
     /// The kubeconfig of the cluster [default: the pod's ServiceAccount, or else the usual kubeconfig]

@@ -15,7 +15,7 @@ use crate::model::{ErrorCode, Failure, Problem, RequestId};
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 impl IntoResponse for Failure {
-    /// Leaves the failure for [`identify`], which knows the request.
+    /// Leaves the failure for `identify`, which knows the request.
     fn into_response(self) -> Response {
         let mut response = StatusCode::INTERNAL_SERVER_ERROR.into_response();
         response.extensions_mut().insert(self);
