@@ -24,6 +24,7 @@ use crate::config::{AgentConfig, ConfigError};
 use crate::model::ErrorCode;
 use crate::tls::{ConnectError, Connector, TlsError, Trust};
 use crate::tunnel::control::{ControlClient, ControlError};
+use crate::tunnel::dial::Load;
 use cluster::Cluster;
 use exec::Kubectl;
 use presence::Presence;
@@ -105,6 +106,7 @@ pub async fn run(config: AgentConfig, stop: CancellationToken) -> Result<(), Age
         control,
         kubectl: kubectl.clone(),
         reconnected: presence.reconnected.clone(),
+        load: Load::default(),
         stop: stop.clone(),
     };
     let slots = tunnels.keep_open(config.tunnel.connections);

@@ -1,4 +1,8 @@
 //! Keeps the tunnels open: dials, serves, waits, dials again.
+//!
+//! The first tunnel is always there. Another one is there while the streams that run are at least as many as the
+//! tunnels before it, and for a while after that: a busy cluster gets its parallel connections, and an idle one costs
+//! central a single connection.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -11,10 +15,13 @@ use tracing::{info, warn};
 use super::backoff::Backoff;
 use super::exec::Kubectl;
 use crate::tunnel::control::ControlClient;
-use crate::tunnel::dial::{DialError, TunnelSignals, dial, serve};
+use crate::tunnel::dial::{DialError, Load, TunnelSignals, dial, serve};
 
 /// A tunnel that lived this long was a success.
 const HEALTHY: Duration = Duration::from_secs(5);
+
+/// How long a tunnel that is no longer needed stays open.
+const IDLE: Duration = Duration::from_secs(30);
 
 /// What a tunnel needs.
 #[derive(Clone)]
@@ -23,14 +30,16 @@ pub struct Tunnels {
     pub control: ControlClient,
     /// What is served.
     pub kubectl: Kubectl,
-    /// Rung when a tunnel was opened again.
+    /// Rung when the first tunnel was opened again.
     pub reconnected: Arc<Notify>,
+    /// How many streams run.
+    pub load: Load,
     /// Cancelled when the agent stops.
     pub stop: CancellationToken,
 }
 
 impl Tunnels {
-    /// Keeps so many tunnels open until the agent stops. The tracker is empty when all have ended after that.
+    /// Keeps up to so many tunnels open until the agent stops. The tracker is empty when all have ended after that.
     pub fn keep_open(&self, connections: u8) -> TaskTracker {
         let tracker = TaskTracker::new();
         for slot in 0..connections {
@@ -44,6 +53,10 @@ impl Tunnels {
         let mut backoff = Backoff::default();
         let mut first = true;
         loop {
+            tokio::select! {
+                () = self.stop.cancelled() => return,
+                () = self.load.at_least(slot.into()) => {}
+            }
             let since = Instant::now();
             let ended = tokio::select! {
                 () = self.stop.cancelled() => return,
@@ -54,7 +67,7 @@ impl Tunnels {
             }
             let wait = match ended {
                 Ok(End::Stopped) => return,
-                Ok(End::Drained) => Duration::ZERO,
+                Ok(End::Drained | End::Idle) => Duration::ZERO,
                 Ok(End::Closed) => backoff.next(),
                 Err(error) => {
                     let wait = backoff.next();
@@ -69,19 +82,26 @@ impl Tunnels {
         }
     }
 
-    /// Dials and serves. On a drain the tunnel goes on in a task of its own and another one is wanted.
+    /// Dials and serves. A tunnel that was drained or is not needed goes on to the end of its streams in a task of its
+    /// own.
     async fn one_tunnel(&self, slot: u8, tracker: &TaskTracker, first: &mut bool) -> Result<End, DialError> {
         let dialled = dial(&self.control.connector, &self.control.central, &self.control.token).await?;
-        let signals = TunnelSignals { stop: self.stop.clone(), drained: CancellationToken::new() };
+        let signals =
+            TunnelSignals { stop: self.stop.child_token(), drained: CancellationToken::new(), load: self.load.clone() };
         let mut serving = tracker.spawn(serve(dialled, self.kubectl.clone(), signals.clone()));
         info!(slot, "tunnel open");
-        if !std::mem::take(first) {
+        if slot == 0 && !std::mem::take(first) {
             self.reconnected.notify_one();
         }
         tokio::select! {
             () = signals.drained.cancelled() => {
                 info!(slot, "central will leave: dialling again");
                 Ok(End::Drained)
+            }
+            () = self.load.below(slot.into(), IDLE) => {
+                info!(slot, "tunnel not needed");
+                signals.stop.cancel();
+                Ok(End::Idle)
             }
             ended = &mut serving => match ended {
                 Ok(Ok(())) if self.stop.is_cancelled() => Ok(End::Stopped),
@@ -102,6 +122,8 @@ enum End {
     Stopped,
     /// Central asked for another one.
     Drained,
+    /// Too few streams run for it.
+    Idle,
     /// The connection was closed.
     Closed,
 }

@@ -62,7 +62,7 @@ pub struct KubectlConfig {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct TunnelConfig {
-    /// How many tunnels are kept open, 1 to 16.
+    /// How many tunnels there may be, 1 to 16; all but the first only while commands run.
     pub connections: u8,
 }
 

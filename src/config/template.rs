@@ -104,7 +104,7 @@ kubectl:
 
 # The connections to central.
 tunnel:
-  # How many tunnels are kept open, 1 to 16.
+  # How many tunnels there may be, 1 to 16; all but the first only while commands run.
   #connections: 2
 
 # Where the directories of running commands are made. Default: the system's temporary directory.

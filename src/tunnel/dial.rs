@@ -3,6 +3,7 @@
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use http::{HeaderValue, Method, Request, Response, StatusCode, Uri, header};
 use http_body_util::{BodyExt as _, Limited};
@@ -12,6 +13,7 @@ use hyper::service::service_fn;
 use hyper::upgrade::Upgraded;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use secrecy::{ExposeSecret as _, SecretString};
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tonic::body::Body;
 use tower::Service as _;
@@ -95,13 +97,58 @@ async fn refusal(response: Response<Incoming>) -> Failure {
     }
 }
 
+/// How many of central's streams run, over all tunnels of an agent. Cheap to clone.
+#[derive(Clone)]
+pub struct Load(Arc<watch::Sender<usize>>);
+
+impl Default for Load {
+    fn default() -> Self {
+        Self(Arc::new(watch::Sender::new(0)))
+    }
+}
+
+impl Load {
+    /// Waits until at least so many streams run.
+    pub async fn at_least(&self, streams: usize) {
+        // The sender is here, so there is no error.
+        let _ = self.0.subscribe().wait_for(|&load| load >= streams).await;
+    }
+
+    /// Waits until fewer streams ran for that long without a break.
+    pub async fn below(&self, streams: usize, time: Duration) {
+        let mut load = self.0.subscribe();
+        loop {
+            let _ = load.wait_for(|&load| load < streams).await;
+            if tokio::time::timeout(time, load.wait_for(|&load| load >= streams)).await.is_err() {
+                return;
+            }
+        }
+    }
+
+    fn one_more(&self) -> Running {
+        self.0.send_modify(|load| *load += 1);
+        Running(self.0.clone())
+    }
+}
+
+/// A stream that runs.
+struct Running(Arc<watch::Sender<usize>>);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.0.send_modify(|load| *load -= 1);
+    }
+}
+
 /// What the end of a tunnel can be told while it serves.
-#[derive(Clone, Default)]
+#[derive(Clone)]
 pub struct TunnelSignals {
     /// Cancelled by the owner: no new streams, running ones go on to their end.
     pub stop: CancellationToken,
     /// Cancelled by central: it will leave, so another tunnel is wanted now.
     pub drained: CancellationToken,
+    /// Counts the streams.
+    pub load: Load,
 }
 
 /// Serves central's requests on the connection until it ends.
@@ -156,7 +203,13 @@ async fn dispatch<E: Executor>(
 ) -> Result<Response<Body>, Infallible> {
     let status = match (request.method(), request.uri().path()) {
         (&Method::POST, path) if path.starts_with("/mk8s.agent.v1.CommandService/") => {
-            return commands.call(request).await;
+            let running = signals.load.one_more();
+            return Ok(commands.call(request).await?.map(|body| {
+                Body::new(body.map_frame(move |frame| {
+                    let _until_the_body_is_dropped = &running;
+                    frame
+                }))
+            }));
         }
         (_, HELLO_PATH) => StatusCode::NO_CONTENT,
         (_, DRAIN_PATH) => {
