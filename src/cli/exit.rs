@@ -136,7 +136,7 @@ fn of_code(code: ErrorCode) -> Exit {
         ErrorCode::NotFound => Exit(5),
         ErrorCode::Unavailable => Exit(6),
         ErrorCode::Timeout => Exit(7),
-        ErrorCode::Conflict | ErrorCode::Internal => Exit::FAILURE,
+        ErrorCode::Conflict | ErrorCode::TooManyRequests | ErrorCode::Internal => Exit::FAILURE,
     }
 }
 

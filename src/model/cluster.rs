@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::id::ClusterName;
 
 /// Whether a cluster can be reached now.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum ClusterStatus {
     /// An agent is connected.
@@ -26,7 +26,7 @@ impl ClusterStatus {
 }
 
 /// What an agent knows of its cluster; a field is absent while the API server does not answer.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct ClusterFacts {
     /// The version of the API server, such as `v1.36.3`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -40,7 +40,7 @@ pub struct ClusterFacts {
 }
 
 /// One cluster.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Cluster {
     /// Its name.
     pub name: ClusterName,
@@ -60,7 +60,7 @@ pub struct Cluster {
 }
 
 /// The answer of `GET /clusters`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct ClusterList {
     /// In the order of their names.
     pub clusters: Vec<Cluster>,

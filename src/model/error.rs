@@ -4,8 +4,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// What went wrong, in the nine words that every interface shares.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+/// What went wrong, in the ten words that every interface shares.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ErrorCode {
     /// The request itself is wrong; sending it again cannot help.
@@ -20,6 +20,8 @@ pub enum ErrorCode {
     Conflict,
     /// The request is larger than what is accepted.
     TooLarge,
+    /// Too many such requests came lately.
+    TooManyRequests,
     /// The cluster is offline, or a part of central cannot serve just now.
     Unavailable,
     /// Something did not answer in time.
@@ -38,6 +40,7 @@ impl ErrorCode {
             Self::NotFound => "not_found",
             Self::Conflict => "conflict",
             Self::TooLarge => "too_large",
+            Self::TooManyRequests => "too_many_requests",
             Self::Unavailable => "unavailable",
             Self::Timeout => "timeout",
             Self::Internal => "internal",
@@ -53,6 +56,7 @@ impl ErrorCode {
             Self::NotFound => "Not found",
             Self::Conflict => "Conflict",
             Self::TooLarge => "The request is too large",
+            Self::TooManyRequests => "Too many requests",
             Self::Unavailable => "Unavailable",
             Self::Timeout => "No answer in time",
             Self::Internal => "Internal error",
@@ -68,6 +72,7 @@ impl ErrorCode {
             Self::NotFound => 404,
             Self::Conflict => 409,
             Self::TooLarge => 413,
+            Self::TooManyRequests => 429,
             Self::Unavailable => 503,
             Self::Timeout => 504,
             Self::Internal => 500,
@@ -100,7 +105,7 @@ impl fmt::Display for Failure {
 impl std::error::Error for Failure {}
 
 /// A failure as `application/problem+json` (RFC 9457).
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Problem {
     /// A URI that names the kind of problem.
     #[serde(rename = "type")]

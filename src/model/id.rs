@@ -6,9 +6,16 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+/// Whether a text is a DNS label (RFC 1123): 1 to 63 lower case letters, digits and hyphens, no hyphen at either end.
+pub(super) fn is_dns_label(text: &str) -> bool {
+    let allowed = |c: u8| c.is_ascii_lowercase() || c.is_ascii_digit() || c == b'-';
+    (1..=63).contains(&text.len()) && text.bytes().all(allowed) && !text.starts_with('-') && !text.ends_with('-')
+}
+
 /// The name of a cluster: a DNS label (RFC 1123), so that it fits in a URL, a context name and a hostname.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(try_from = "String", into = "String")]
+#[schema(value_type = String, example = "dev")]
 pub struct ClusterName(String);
 
 /// Why a text is not a cluster's name.
@@ -29,14 +36,11 @@ impl FromStr for ClusterName {
     type Err = InvalidClusterName;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let label = |c: u8| c.is_ascii_lowercase() || c.is_ascii_digit() || c == b'-';
-        let bytes = text.as_bytes();
-        let valid = (1..=63).contains(&bytes.len())
-            && bytes.iter().all(|c| label(*c))
-            && bytes[0] != b'-'
-            && bytes[bytes.len() - 1] != b'-';
         // The error repeats no more of the text than a name could have.
-        if valid { Ok(Self(text.to_owned())) } else { Err(InvalidClusterName(text.chars().take(64).collect())) }
+        match is_dns_label(text) {
+            true => Ok(Self(text.to_owned())),
+            false => Err(InvalidClusterName(text.chars().take(64).collect())),
+        }
     }
 }
 
@@ -60,29 +64,50 @@ impl fmt::Display for ClusterName {
     }
 }
 
-/// Identifies a cluster for as long as it exists, whatever its name.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub struct ClusterId(Uuid);
+macro_rules! id {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, utoipa::ToSchema)]
+        pub struct $name(Uuid);
 
-impl ClusterId {
-    /// A new identifier, ordered by time.
-    pub fn generate() -> Self {
-        Self(Uuid::now_v7())
-    }
+        impl $name {
+            /// A new identifier, ordered by time.
+            pub fn generate() -> Self {
+                Self(Uuid::now_v7())
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = uuid::Error;
+
+            fn from_str(text: &str) -> Result<Self, Self::Err> {
+                text.parse().map(Self)
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.fmt(f)
+            }
+        }
+    };
 }
 
-impl FromStr for ClusterId {
-    type Err = uuid::Error;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        text.parse().map(Self)
-    }
+id! {
+    /// Identifies a cluster for as long as it exists, whatever its name.
+    ClusterId
 }
-
-impl fmt::Display for ClusterId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
+id! {
+    /// Identifies a user, whatever its address.
+    UserId
+}
+id! {
+    /// Identifies a session.
+    SessionId
+}
+id! {
+    /// Identifies an API token or an agent token. It is no secret.
+    TokenId
 }
 
 /// Identifies one request in every answer, log line and audit row that it leaves.

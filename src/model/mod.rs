@@ -2,12 +2,22 @@
 
 pub mod age;
 pub mod cluster;
+pub mod email;
 pub mod error;
 pub mod exec;
 pub mod id;
+pub mod role;
+pub mod secret;
+pub mod session;
+pub mod token;
+pub mod user;
 pub mod version;
 
 pub use cluster::{Cluster, ClusterFacts, ClusterList, ClusterStatus};
+pub use email::Email;
 pub use error::{ErrorCode, Failure, Problem};
 pub use exec::{ExecEnd, ExecOutput, ExecRequest};
-pub use id::{ClusterId, ClusterName, RequestId};
+pub use id::{ClusterId, ClusterName, RequestId, SessionId, TokenId, UserId};
+pub use role::{Role, RoleName};
+pub use secret::{Password, Token};
+pub use user::User;

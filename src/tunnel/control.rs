@@ -241,7 +241,7 @@ fn status(failure: &Failure) -> Status {
         ErrorCode::Forbidden => Code::PermissionDenied,
         ErrorCode::NotFound => Code::NotFound,
         ErrorCode::Conflict => Code::AlreadyExists,
-        ErrorCode::TooLarge => Code::ResourceExhausted,
+        ErrorCode::TooLarge | ErrorCode::TooManyRequests => Code::ResourceExhausted,
         ErrorCode::Unavailable => Code::Unavailable,
         ErrorCode::Timeout => Code::DeadlineExceeded,
         ErrorCode::Internal => Code::Internal,
