@@ -25,6 +25,9 @@ pub mod access;
 /// The agent protocol, both ends: the reversed HTTP/2 connection and what travels on it.
 pub mod tunnel;
 
+/// The database, SQLite or PostgreSQL: the only room that knows diesel.
+pub mod store;
+
 /// The HTTP client of central.
 pub mod client;
 

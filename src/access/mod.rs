@@ -2,8 +2,19 @@
 
 mod authorized;
 mod caller;
+mod hasher;
+mod jwt;
+mod jwt_key;
+pub mod password;
 mod secret_token;
 
-pub use authorized::{Authorized, authorize};
-pub use caller::Caller;
-pub use secret_token::{TokenHash, generate_agent_token};
+pub use authorized::{Authorized, Denied, authorize};
+pub use caller::{Caller, Credential};
+pub use hasher::{HashError, Hasher};
+pub use jwt::{AccessClaims, InvalidToken, KeyRing};
+pub use jwt_key::{JwtError, SigningKey, VerifyingKey, generate_signing_key_pem};
+pub use password::{COST, PasswordError, WeakPassword, check_new_password};
+pub use secret_token::{
+    RandomError, TokenHash, TokenKind, generate_agent_token, generate_api_token, generate_password,
+    generate_refresh_token, next_refresh_token, random_bytes,
+};

@@ -5,11 +5,14 @@ use std::time::Duration;
 
 use http::header;
 use hyper::upgrade::OnUpgrade;
+use jiff::Timestamp;
 use tracing::{info, warn};
 
-use super::directory::Entry;
+use super::callers::TOUCH_EVERY;
 use super::state::Central;
-use crate::model::{ClusterFacts, ClusterId, ErrorCode, Failure};
+use crate::access::TokenHash;
+use crate::model::{ClusterFacts, ErrorCode, Failure};
+use crate::store::agent_tokens::{self, AgentIdentity};
 use crate::tunnel::UPGRADE_PROTOCOL;
 use crate::tunnel::accept::accept;
 use crate::tunnel::control::{ControlPlane, Registered, Registration, negotiate};
@@ -17,34 +20,61 @@ use crate::tunnel::control::{ControlPlane, Registered, Registration, negotiate};
 /// How often an agent says that it is there.
 const HEARTBEAT_INTERVAL: Duration = Duration::from_secs(30);
 
+/// How often the token of an open tunnel is checked without a change: it may have expired.
+const RECHECK: Duration = Duration::from_secs(60);
+
 /// Central as agents see it.
 #[derive(Clone)]
 pub struct Agents(pub Arc<Central>);
 
+/// An agent whose token was accepted.
+pub struct Admitted {
+    identity: AgentIdentity,
+    shown: TokenHash,
+}
+
 impl Agents {
     /// The cluster that a token stands for: the only thing that decides which cluster is speaking.
-    fn authenticate(&self, token: &str) -> Result<&Entry, Failure> {
-        self.0.directory.by_token(token).ok_or_else(|| {
+    async fn authenticate(&self, token: &str) -> Result<Admitted, Failure> {
+        let shown = TokenHash::of(token);
+        let identity = self.look_up(&shown).await?.ok_or_else(|| {
             Failure::new(ErrorCode::Unauthenticated, "the agent token is not valid: check the token file of the agent")
-        })
+        })?;
+        Ok(Admitted { identity, shown })
     }
 
-    /// Checks the request for a tunnel; the cluster that it is for.
-    pub fn admit(&self, headers: &http::HeaderMap) -> Result<ClusterId, Failure> {
+    async fn look_up(&self, shown: &TokenHash) -> Result<Option<AgentIdentity>, Failure> {
+        let (hash, now) = (shown.clone(), Timestamp::now());
+        let found = self.0.store.read(move |c| agent_tokens::by_hash(c, &hash, now)).await?;
+        if let Some(AgentIdentity { token, last_used_at, .. }) = found
+            && last_used_at.is_none_or(|then| now.duration_since(then) > TOUCH_EVERY)
+        {
+            let store = self.0.store.clone();
+            tokio::spawn(async move {
+                if let Err(error) = store.write(move |c| agent_tokens::touch(c, token, now)).await {
+                    warn!(%token, %error, "the last use of an agent token was not written down");
+                }
+            });
+        }
+        Ok(found)
+    }
+
+    /// Checks the request for a tunnel.
+    pub async fn admit(&self, headers: &http::HeaderMap) -> Result<Admitted, Failure> {
         let named = |name: header::HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
         let token = named(header::AUTHORIZATION).and_then(|value| value.strip_prefix("Bearer "));
-        let entry = self.authenticate(token.unwrap_or_default())?;
+        let admitted = self.authenticate(token.unwrap_or_default()).await?;
         if !named(header::UPGRADE).is_some_and(|value| value.eq_ignore_ascii_case(UPGRADE_PROTOCOL)) {
             let detail = format!("this path is for agents: it wants Upgrade: {UPGRADE_PROTOCOL}, over HTTP/1.1");
             return Err(Failure::new(ErrorCode::InvalidRequest, detail));
         }
-        Ok(entry.id)
+        Ok(admitted)
     }
 
-    /// Opens the tunnel once the upgrade is through, and keeps it in the registry for as long as it lives.
-    pub async fn serve_tunnel(self, cluster: ClusterId, upgrade: OnUpgrade) {
-        let Some(entry) = self.0.directory.by_id(cluster) else { return };
-        let name = &entry.name;
+    /// Opens the tunnel once the upgrade is through, and keeps it in the registry for as long as it lives and its token
+    /// is valid.
+    pub async fn serve_tunnel(self, admitted: Admitted, upgrade: OnUpgrade) {
+        let (cluster, name) = (admitted.identity.cluster, &admitted.identity.name);
         let opened = match upgrade.await {
             Ok(io) => accept(io).await,
             Err(error) => Err(error.into()),
@@ -57,44 +87,61 @@ impl Agents {
             }
         };
         let serial = tunnel.serial;
-        entry.hear(|_| {});
+        self.0.directory.hear(cluster, |_| {});
         let tunnels = self.0.registry.insert(cluster, tunnel);
         info!(cluster = %name, serial, tunnels, "tunnel open");
-        let ended = connection.await;
+        let ended = tokio::select! {
+            ended = connection => Some(ended),
+            () = self.until_revoked(&admitted) => None,
+        };
         let tunnels = self.0.registry.remove(cluster, serial);
-        entry.hear(|_| {});
         match ended {
-            Ok(()) => info!(cluster = %name, serial, tunnels, "tunnel closed"),
-            Err(error) => info!(cluster = %name, serial, tunnels, %error, "tunnel lost"),
+            Some(Ok(())) => info!(cluster = %name, serial, tunnels, "tunnel closed"),
+            Some(Err(error)) => info!(cluster = %name, serial, tunnels, %error, "tunnel lost"),
+            None => {
+                info!(cluster = %name, serial, tunnels, "tunnel closed: its token is not valid any more");
+                return;
+            }
+        }
+        self.0.directory.hear(cluster, |_| {});
+    }
+
+    /// Waits until the token of a tunnel is revoked, expires, or its cluster is deleted. While the database does not
+    /// answer, what runs goes on.
+    async fn until_revoked(&self, admitted: &Admitted) {
+        let mut changes = self.0.changes.subscribe();
+        // It may have been revoked while the tunnel was opened.
+        while !matches!(self.look_up(&admitted.shown).await, Ok(None)) {
+            let left = admitted.identity.expires_at.map_or(RECHECK, |end| {
+                Duration::try_from(end.duration_since(Timestamp::now())).unwrap_or_default().min(RECHECK)
+            });
+            // The sender lives as long as central.
+            let _ = tokio::time::timeout(left.max(Duration::from_millis(100)), changes.changed()).await;
         }
     }
 }
 
 impl ControlPlane for Agents {
-    fn register(&self, token: &str, registration: Registration) -> Result<Registered, Failure> {
-        let entry = self.authenticate(token)?;
-        if let Some(claimed) = registration.cluster.filter(|claimed| *claimed != entry.name.as_str()) {
+    async fn register(&self, token: &str, registration: Registration) -> Result<Registered, Failure> {
+        let AgentIdentity { cluster, name, .. } = self.authenticate(token).await?.identity;
+        if let Some(claimed) = registration.cluster.filter(|claimed| *claimed != name.as_str()) {
             let detail = format!(
                 "the token is for another cluster than {claimed:?}: correct `cluster` or the token file of the agent"
             );
             return Err(Failure::new(ErrorCode::Forbidden, detail));
         }
         let protocol_version = negotiate(registration.protocol)?;
-        info!(cluster = %entry.name, agent_version = registration.agent_version, "agent registered");
-        entry.hear(|heard| {
+        info!(cluster = %name, agent_version = registration.agent_version, "agent registered");
+        self.0.directory.hear(cluster, |heard| {
             heard.agent_version = Some(registration.agent_version);
             heard.facts = registration.facts;
         });
-        Ok(Registered {
-            cluster_id: entry.id,
-            cluster: entry.name.clone(),
-            protocol_version,
-            heartbeat_interval: HEARTBEAT_INTERVAL,
-        })
+        Ok(Registered { cluster_id: cluster, cluster: name, protocol_version, heartbeat_interval: HEARTBEAT_INTERVAL })
     }
 
-    fn heartbeat(&self, token: &str, facts: ClusterFacts) -> Result<(), Failure> {
-        self.authenticate(token)?.hear(|heard| heard.facts = facts);
+    async fn heartbeat(&self, token: &str, facts: ClusterFacts) -> Result<(), Failure> {
+        let cluster = self.authenticate(token).await?.identity.cluster;
+        self.0.directory.hear(cluster, |heard| heard.facts = facts);
         Ok(())
     }
 }

@@ -1,28 +1,23 @@
-//! The clusters that exist, the tokens of their agents, and what the agents said.
+//! The clusters that exist, and what their agents said to this central.
 
-use std::collections::BTreeMap;
-use std::sync::{Mutex, PoisonError};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::Timestamp;
-use secrecy::ExposeSecret as _;
 
-use crate::access::TokenHash;
-use crate::config::ConfigError;
-use crate::config::central::Bootstrap;
-use crate::config::secret::read_secret_file;
-use crate::model::{ClusterFacts, ClusterId, ClusterName};
-
-/// All clusters, by name.
-pub struct Directory(BTreeMap<ClusterName, Entry>);
+use super::changes::Stamp;
+use super::clusters::no_such_cluster;
+use super::state::Central;
+use crate::model::{ClusterFacts, ClusterId, ClusterName, ErrorCode, Failure};
+use crate::store::clusters;
 
 /// One cluster.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {
     /// Identifies it.
     pub id: ClusterId,
     /// Names it.
     pub name: ClusterName,
-    token: TokenHash,
-    heard: Mutex<Heard>,
 }
 
 /// What was last heard from the agents of a cluster.
@@ -36,60 +31,55 @@ pub struct Heard {
     pub facts: ClusterFacts,
 }
 
+/// What is known without asking the database each time.
+#[derive(Default)]
+pub struct Directory {
+    known: Mutex<Option<(Arc<[Entry]>, Stamp)>>,
+    heard: Mutex<HashMap<ClusterId, Heard>>,
+}
+
 impl Directory {
-    /// The clusters that the configuration declares.
-    pub fn bootstrap(bootstrap: &Bootstrap) -> Result<Self, ConfigError> {
-        let mut clusters = BTreeMap::new();
-        for declared in &bootstrap.clusters {
-            let token = read_secret_file(&declared.token_file)?;
-            let entry = Entry {
-                id: ClusterId::generate(),
-                name: declared.name.clone(),
-                token: TokenHash::of(token.expose_secret()),
-                heard: Mutex::default(),
-            };
-            clusters.insert(declared.name.clone(), entry);
-        }
-        Ok(Self(clusters))
+    /// What was last heard of a cluster.
+    pub fn heard(&self, cluster: ClusterId) -> Heard {
+        self.heard.lock().unwrap_or_else(PoisonError::into_inner).get(&cluster).cloned().unwrap_or_default()
     }
 
-    /// How many there are.
-    pub fn len(&self) -> usize {
-        self.0.len()
+    /// Notes that a cluster was heard of just now.
+    pub fn hear(&self, cluster: ClusterId, change: impl FnOnce(&mut Heard)) {
+        let mut all = self.heard.lock().unwrap_or_else(PoisonError::into_inner);
+        let heard = all.entry(cluster).or_default();
+        heard.last_seen = Some(Timestamp::now());
+        change(heard);
     }
 
-    /// All, in the order of their names.
-    pub fn iter(&self) -> impl Iterator<Item = &Entry> {
-        self.0.values()
+    /// Forgets what was heard of a cluster that is no more.
+    pub fn forget(&self, cluster: ClusterId) {
+        self.heard.lock().unwrap_or_else(PoisonError::into_inner).remove(&cluster);
     }
 
-    /// The cluster with this name.
-    pub fn by_name(&self, name: &ClusterName) -> Option<&Entry> {
-        self.0.get(name)
-    }
-
-    /// The cluster with this identifier.
-    pub fn by_id(&self, id: ClusterId) -> Option<&Entry> {
-        self.0.values().find(|entry| entry.id == id)
-    }
-
-    /// The cluster whose agents have this token. Compares with every token, so that the time tells nothing.
-    pub fn by_token(&self, token: &str) -> Option<&Entry> {
-        let shown = TokenHash::of(token);
-        self.0.values().fold(None, |found, entry| if entry.token.matches(&shown) { Some(entry) } else { found })
+    fn known(&self, central: &Central) -> Option<Arc<[Entry]>> {
+        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        known.as_ref().filter(|(_, stamp)| central.changes.is_fresh(*stamp)).map(|(entries, _)| entries.clone())
     }
 }
 
-impl Entry {
-    /// What was last heard.
-    pub fn heard(&self) -> Heard {
-        self.heard.lock().unwrap_or_else(PoisonError::into_inner).clone()
+impl Central {
+    /// All clusters, in the order of their names.
+    pub async fn clusters(&self) -> Result<Arc<[Entry]>, Failure> {
+        if let Some(known) = self.directory.known(self) {
+            return Ok(known);
+        }
+        let stamp = self.changes.stamp();
+        let rows = self.store.read(|c| clusters::list(c, Timestamp::now())).await?;
+        let entries: Arc<[Entry]> = rows.into_iter().map(|row| Entry { id: row.id, name: row.name }).collect();
+        *self.directory.known.lock().unwrap_or_else(PoisonError::into_inner) = Some((entries.clone(), stamp));
+        Ok(entries)
     }
 
-    /// Notes that the cluster was heard of just now.
-    pub fn hear(&self, change: impl FnOnce(&mut Heard)) {
-        let mut heard = self.heard.lock().unwrap_or_else(PoisonError::into_inner);
-        heard.last_seen = Some(Timestamp::now());
-        change(&mut heard);
+    /// The cluster with this name.
+    pub async fn cluster(&self, name: &str) -> Result<Entry, Failure> {
+        let name: ClusterName = name.parse().map_err(|e| Failure::new(ErrorCode::NotFound, format!("{e}")))?;
+        let found = self.clusters().await?.iter().find(|entry| entry.name == name).cloned();
+        found.ok_or_else(|| no_such_cluster(name.as_str()))
     }
 }

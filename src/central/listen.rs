@@ -15,7 +15,10 @@ use tokio::sync::Semaphore;
 use tokio_rustls::TlsAcceptor;
 use tokio_util::either::Either;
 use tokio_util::sync::CancellationToken;
+use tower::ServiceExt as _;
 use tracing::{debug, warn};
+
+use super::http::Peer;
 
 /// How long a client may take for the TLS handshake, and again for the headers of a request.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
@@ -63,7 +66,11 @@ pub async fn accept_until(
                 Err(error) => return debug!(%peer, %error, "no TLS connection"),
             };
             let builder = http_builder();
-            let connection = builder.serve_connection_with_upgrades(io, TowerToHyperService::new(router));
+            let service = router.map_request(move |mut request: ::http::Request<hyper::body::Incoming>| {
+                request.extensions_mut().insert(Peer(peer.ip()));
+                request
+            });
+            let connection = builder.serve_connection_with_upgrades(io, TowerToHyperService::new(service));
             if let Err(error) = watcher.watch(connection.into_owned()).await {
                 debug!(%peer, %error, "connection ended");
             }

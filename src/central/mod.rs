@@ -1,12 +1,19 @@
 //! The hub: one listener for users and agents, a directory of clusters, a registry of tunnels.
 
 mod agents;
+mod bootstrap;
+mod callers;
+mod changes;
+mod clusters;
 mod directory;
 pub mod http;
 mod listen;
 mod registry;
 mod route;
+mod sessions;
 mod state;
+mod tokens;
+mod users;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -14,21 +21,32 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ::http::Uri;
+use jiff::{SignedDuration, Timestamp};
 use rustls::ServerConfig;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::{AbortOnDropHandle, TaskTracker};
 use tracing::{info, warn};
+
+use crate::access::{COST, Hasher, JwtError};
+use crate::store::{self, Store, login_attempts};
 
 use crate::config::central::TlsMode;
 use crate::config::load::Role as _;
 use crate::config::{CentralConfig, ConfigError};
 use crate::tls::{Authority, TlsError, server};
+use callers::Callers;
+use changes::Changes;
 use directory::Directory;
 use registry::Registry;
-use state::Central;
+use sessions::Lifetimes;
+use state::{Address, Central};
 
 /// How long agents may take to hear that central leaves.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// How often what has expired is removed from the database.
+const TIDY_EVERY: Duration = Duration::from_secs(3600);
 
 /// Why central does not start.
 #[derive(Debug, thiserror::Error)]
@@ -47,6 +65,28 @@ pub enum CentralError {
     /// The certificate.
     #[error(transparent)]
     Tls(#[from] TlsError),
+    /// The database.
+    #[error("cannot use the database: {0} (`database.url` names it)")]
+    Store(#[from] store::Error),
+    /// A key for access tokens.
+    #[error("cannot use the key {}: {error} (`auth.signing_key_file` and `auth.accepted_key_files` name keys)", .file.display())]
+    Key {
+        /// Which one.
+        file: PathBuf,
+        /// What is wrong with it.
+        error: JwtError,
+    },
+    /// A file.
+    #[error("cannot use {}: {source}", .file.display())]
+    File {
+        /// Which one.
+        file: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// The password of the first admin.
+    #[error("no password could be made for the first admin: {0}")]
+    Password(String),
 }
 
 /// A central that listens already; connections wait until it serves.
@@ -60,28 +100,67 @@ pub struct Bound {
     grace: Duration,
 }
 
-/// Reads certificates and tokens, and listens.
+/// Reads certificates and keys, brings the database up to date, and listens.
 ///
 /// # Errors
-/// When the configuration names what is not there, or the address is taken.
+/// When the configuration names what is not there, the database does not answer, or the address is taken.
 pub async fn bind(config: CentralConfig) -> Result<Bound, CentralError> {
     config.validate()?;
-    let directory = Directory::bootstrap(&config.bootstrap)?;
+    let store = Store::open(&config.database_url()?, config.database.connections.into())?;
+    let keys = bootstrap::keys(&config, store.is_postgres())?;
+    store.migrate().await?;
+    let hasher = Hasher::new(COST);
+    bootstrap::first_admin(&config, &store, &hasher).await?;
+    bootstrap::declare_clusters(&config, &store).await?;
     let failed = |source| CentralError::Listen { address: config.listen, source };
     let listener = TcpListener::bind(config.listen).await.map_err(failed)?;
     let address = listener.local_addr().map_err(failed)?;
     let scheme = if config.tls.mode == TlsMode::Off { "http" } else { "https" };
     let public_url = config.public_url.clone().unwrap_or_else(|| format!("{scheme}://localhost:{}", address.port()));
     let (tls, authority) = certificates(&config, &public_url)?;
+    let central = Central {
+        store,
+        changes: Changes::default(),
+        callers: Callers::default(),
+        keys,
+        hasher,
+        lifetimes: Lifetimes {
+            access: SignedDuration::from_secs(i64::from(config.auth.access_token_seconds)),
+            session: SignedDuration::from_hours(24 * i64::from(config.auth.session_days)),
+        },
+        directory: Directory::default(),
+        registry: Registry::default(),
+        commands: TaskTracker::new(),
+        address: Address::new(&public_url, authority.as_ref().map(|authority| authority.pin().to_owned())),
+    };
     Ok(Bound {
         listener,
         address,
-        central: Arc::new(Central::new(directory, Registry::default(), &public_url)),
+        central: Arc::new(central),
         public_url,
         tls,
         authority,
         grace: Duration::from_secs(config.shutdown_grace_seconds),
     })
+}
+
+async fn follow(central: Arc<Central>) {
+    central.changes.follow(&central.store).await;
+}
+
+/// Removes now and then what has expired.
+async fn tidy(central: Arc<Central>) {
+    loop {
+        let now = Timestamp::now();
+        let tidied = central.store.write(move |c| {
+            store::sessions::delete_expired(c, now)?;
+            login_attempts::delete_old(c, now)
+        });
+        if let Err(error) = tidied.await {
+            warn!(%error, "what has expired was not removed");
+        }
+        tokio::time::sleep(TIDY_EVERY).await;
+    }
 }
 
 type Certificates = (Option<Arc<ServerConfig>>, Option<Authority>);
@@ -126,10 +205,14 @@ impl Bound {
 
     /// Serves until `stop`, then lets running requests end for the grace period.
     pub async fn serve(self, stop: CancellationToken) {
-        info!(address = %self.address, url = self.public_url, clusters = self.central.directory.len(), "central is listening");
+        info!(address = %self.address, url = self.public_url, "central is listening");
         if let Some(authority) = &self.authority {
             info!(ca_file = %authority.cert_file().display(), ca_pin = authority.pin(), "development certificate authority");
         }
+        let _background = [
+            AbortOnDropHandle::new(tokio::spawn(follow(self.central.clone()))),
+            AbortOnDropHandle::new(tokio::spawn(tidy(self.central.clone()))),
+        ];
         let router = http::routes(self.central.clone());
         let connections = listen::accept_until(self.listener, self.tls, router, stop).await;
 

@@ -3,24 +3,72 @@
 use http::Uri;
 use tokio_util::task::TaskTracker;
 
+use super::callers::Callers;
+use super::changes::Changes;
 use super::directory::Directory;
 use super::registry::Registry;
+use super::sessions::Lifetimes;
+use crate::access::{Hasher, KeyRing};
+use crate::model::Failure;
+use crate::store::{Conn, Store, settings};
 
 /// The state of a running central.
 pub struct Central {
-    /// The clusters that exist.
+    /// The database.
+    pub(super) store: Store,
+    /// Tells when rights change.
+    pub(super) changes: Changes,
+    /// The callers of late.
+    pub(super) callers: Callers,
+    /// Signs and verifies access tokens.
+    pub(super) keys: KeyRing,
+    /// Hashes passwords, not many at once.
+    pub(super) hasher: Hasher,
+    /// How long what a login gives is valid.
+    pub(super) lifetimes: Lifetimes,
+    /// The clusters.
     pub(super) directory: Directory,
     /// The tunnels that are open.
     pub(super) registry: Registry,
     /// The commands that outlive their HTTP request, because they run over a WebSocket.
     pub(super) commands: TaskTracker,
-    /// The authority of the public URL, the only one that a browser's request may come from.
-    pub(super) authority: Option<String>,
+    /// How central is reached.
+    pub(super) address: Address,
+}
+
+/// How central is reached.
+pub struct Address {
+    /// The URL for users and agents.
+    pub url: String,
+    /// The pin of its development authority.
+    pub ca_pin: Option<String>,
+    /// The authority of the URL, the only one that a browser's request may come from.
+    pub authority: Option<String>,
+}
+
+impl Address {
+    /// The address with this URL.
+    pub fn new(url: &str, ca_pin: Option<String>) -> Self {
+        let authority = url.parse::<Uri>().ok().and_then(|url| url.authority().map(ToString::to_string));
+        Self { url: url.to_owned(), ca_pin, authority }
+    }
 }
 
 impl Central {
-    pub(super) fn new(directory: Directory, registry: Registry, public_url: &str) -> Self {
-        let authority = public_url.parse::<Uri>().ok().and_then(|url| url.authority().map(ToString::to_string));
-        Self { directory, registry, commands: TaskTracker::new(), authority }
+    /// Changes who may do what: raises the policy version in the same transaction, which all centrals notice. Changes
+    /// wait for each other, so that each sees what the one before it did.
+    pub(super) async fn change<T: Send + 'static>(
+        &self,
+        change: impl FnOnce(&mut Conn) -> Result<T, Failure> + Send + 'static,
+    ) -> Result<T, Failure> {
+        let (value, version) = self
+            .store
+            .write(move |c| {
+                let version = settings::bump_policy_version(c)?;
+                Ok::<_, Failure>((change(c)?, version))
+            })
+            .await?;
+        self.changes.saw(version);
+        Ok(value)
     }
 }

@@ -9,7 +9,6 @@ use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use clap::Args;
-use secrecy::ExposeSecret as _;
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 
@@ -60,13 +59,14 @@ pub async fn run(args: DemoArgs) -> anyhow::Result<Exit> {
     let place = Place::open(args.dir.as_deref())?;
     let cluster: ClusterName = CLUSTER.parse()?;
     let token_file = place.path.join("agent-token");
-    write_private(&token_file, generate_agent_token()?.expose_secret())?;
+    write_private(&token_file, generate_agent_token()?.expose())?;
 
     let central = serve::bind_central(CentralConfig {
         listen: args.listen,
         data_dir: place.path.clone(),
         bootstrap: Bootstrap {
             clusters: vec![BootstrapCluster { name: cluster.clone(), token_file: token_file.clone() }],
+            ..Bootstrap::default()
         },
         shutdown_grace_seconds: GRACE_SECONDS,
         log: log.clone(),

@@ -5,14 +5,17 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use http::uri::Scheme;
+use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 
+use super::auth::AuthConfig;
+use super::database::{DatabaseConfig, DatabaseUrl};
 use super::error::ConfigError;
 use super::flags::CentralFlags;
 use super::load::{Layers, Loaded, Role, load};
 use super::log::LogConfig;
 use super::{paths, url};
-use crate::model::ClusterName;
+use crate::model::{ClusterName, Email};
 
 /// Everything that central can be told.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -22,10 +25,14 @@ pub struct CentralConfig {
     pub listen: SocketAddr,
     /// The URL by which users and agents reach central; its host is in the certificate. Default: `https://localhost:<port>`.
     pub public_url: Option<String>,
-    /// The directory for certificates and, by default, the database.
+    /// The directory for certificates and, by default, keys and the database.
     pub data_dir: PathBuf,
     /// Encryption of the listener.
     pub tls: CentralTls,
+    /// The database.
+    pub database: DatabaseConfig,
+    /// Logins of users.
+    pub auth: AuthConfig,
     /// What exists from the first start on.
     pub bootstrap: Bootstrap,
     /// How long running requests may go on after a stop was asked for, in seconds.
@@ -60,9 +67,13 @@ pub enum TlsMode {
 }
 
 /// What exists from the first start on.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Bootstrap {
+    /// The address of the first admin.
+    pub admin_email: Email,
+    /// The file that holds the password of the first admin. Default: one that is made up and shown once.
+    pub admin_password_file: Option<PathBuf>,
     /// Clusters and the tokens of their agents.
     pub clusters: Vec<BootstrapCluster>,
 }
@@ -77,6 +88,12 @@ pub struct BootstrapCluster {
     pub token_file: PathBuf,
 }
 
+impl Default for Bootstrap {
+    fn default() -> Self {
+        Self { admin_email: Email::first_admin(), admin_password_file: None, clusters: Vec::new() }
+    }
+}
+
 impl Default for CentralConfig {
     fn default() -> Self {
         Self {
@@ -84,6 +101,8 @@ impl Default for CentralConfig {
             public_url: None,
             data_dir: paths::data_dir("central"),
             tls: CentralTls::default(),
+            database: DatabaseConfig::default(),
+            auth: AuthConfig::default(),
             bootstrap: Bootstrap::default(),
             shutdown_grace_seconds: 25,
             log: LogConfig::default(),
@@ -93,11 +112,24 @@ impl Default for CentralConfig {
 
 impl Role for CentralConfig {
     const PREFIX: &'static str = "MK8S_CENTRAL_";
-    const PATHS: &'static [&'static str] =
-        &["data_dir", "tls.cert_file", "tls.key_file", "bootstrap.clusters.*.token_file"];
+    const PATHS: &'static [&'static str] = &[
+        "data_dir",
+        "tls.cert_file",
+        "tls.key_file",
+        "database.url_file",
+        "auth.signing_key_file",
+        "auth.accepted_key_files.*",
+        "bootstrap.admin_password_file",
+        "bootstrap.clusters.*.token_file",
+    ];
     const ALLOWED: &'static [(&'static str, &'static str)] = &[
         ("listen", "an IP address with a port, such as 127.0.0.1:8443"),
         ("tls.mode", "one of auto, files, off"),
+        ("database.connections", "a whole number from 1 to 64"),
+        ("auth.accepted_key_files", "a list of paths"),
+        ("auth.access_token_seconds", "a whole number of seconds from 60 to 3600"),
+        ("auth.session_days", "a whole number of days from 1 to 365"),
+        ("bootstrap.admin_email", "an email address, such as admin@example.com"),
         ("shutdown_grace_seconds", "a whole number of seconds from 0 to 3600"),
         ("log.format", "one of text, json"),
         ("bootstrap.clusters", "a list of clusters with the keys name and token_file"),
@@ -110,6 +142,11 @@ impl Role for CentralConfig {
     fn validate(&self) -> Result<(), ConfigError> {
         self.validate_listener()?;
         self.validate_public_url()?;
+        self.database.validate()?;
+        self.auth.validate()?;
+        if let Some(url) = &self.database.url {
+            self.validate_signing_key(url)?;
+        }
         let mut names = BTreeSet::new();
         for (i, cluster) in self.bootstrap.clusters.iter().enumerate() {
             if !names.insert(&cluster.name) {
@@ -140,6 +177,32 @@ impl CentralConfig {
         load(Layers { file, vars: std::env::vars_os(), flags: flags.given() })
     }
 
+    /// The URL of the database that takes effect: `sqlite://` and a path that is to be taken as it is, or
+    /// `postgres://`.
+    ///
+    /// # Errors
+    /// `database.url_file` cannot be read, holds no such URL, or does not go with the rest.
+    pub fn database_url(&self) -> Result<SecretString, ConfigError> {
+        let url = self.database.resolve(&self.data_dir)?;
+        self.validate_signing_key(&url)?;
+        Ok(url.into_secret())
+    }
+
+    /// The file of the key that signs access tokens; unless `auth.signing_key_file` names it, it is made at the first
+    /// start.
+    pub fn signing_key_file(&self) -> PathBuf {
+        self.auth.signing_key_file.clone().unwrap_or_else(|| self.data_dir.join("keys/signing.pem"))
+    }
+
+    fn validate_signing_key(&self, url: &DatabaseUrl) -> Result<(), ConfigError> {
+        if !url.is_postgres() || self.auth.signing_key_file.is_some() {
+            return Ok(());
+        }
+        let problem = "the key is required with PostgreSQL, since all replicas must sign with the same key: name the file \
+                       of an RSA key, such as `openssl genrsa 2048` makes";
+        Err(ConfigError::value("auth.signing_key_file", problem))
+    }
+
     fn validate_listener(&self) -> Result<(), ConfigError> {
         let loopback = self.listen.ip().to_canonical().is_loopback();
         let CentralTls { mode, cert_file, key_file } = &self.tls;
@@ -152,15 +215,6 @@ impl CentralConfig {
             (TlsMode::Files, _, None) => Err(ConfigError::value("tls.key_file", "tls.mode is files: name the file")),
             (TlsMode::Auto | TlsMode::Off, Some(_), _) => Err(ConfigError::value("tls.cert_file", FILES_ONLY)),
             (TlsMode::Auto | TlsMode::Off, _, Some(_)) => Err(ConfigError::value("tls.key_file", FILES_ONLY)),
-            _ if !loopback => Err(ConfigError::value(
-                "listen",
-                format!(
-                    "{} is no loopback address, and this version has no users yet, so everyone who reached it could use \
-                     every cluster: use an address such as 127.0.0.1:{}",
-                    self.listen,
-                    self.listen.port()
-                ),
-            )),
             _ => Ok(()),
         }
     }

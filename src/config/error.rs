@@ -77,7 +77,7 @@ pub enum ConfigError {
 
 impl ConfigError {
     /// A wrong value, of which it is not (yet) known where it was written.
-    pub(super) fn value(key: impl Into<String>, problem: impl Into<String>) -> Self {
+    pub fn value(key: impl Into<String>, problem: impl Into<String>) -> Self {
         Self::Value { key: key.into(), origin: None, problem: problem.into() }
     }
 

@@ -1,8 +1,10 @@
 //! What operators and users write: defaults < file < environment < flags, checked key by key.
 
 pub mod agent;
+pub mod auth;
 pub mod central;
 pub mod client;
+pub mod database;
 pub mod error;
 pub mod flags;
 pub mod load;

@@ -26,18 +26,18 @@ pub fn read_secret_file(path: &Path) -> Result<SecretString, ConfigError> {
     let mut bytes = Zeroizing::new(Vec::with_capacity(MAX_BYTES + 2));
     file.take(MAX_BYTES as u64 + 1).read_to_end(&mut bytes).map_err(|e| ConfigError::read(path, e))?;
     if bytes.len() > MAX_BYTES {
-        return wrong("the file is larger than 64 KiB, which is no token: name the file that holds the token alone");
+        return wrong("the file is larger than 64 KiB, which is no secret: name the file that holds the secret alone");
     }
     let Ok(text) = std::str::from_utf8(&bytes) else {
-        return wrong("the file is not valid UTF-8: it must hold the token as text");
+        return wrong("the file is not valid UTF-8: it must hold the secret as text");
     };
     let secret = text.trim_end();
     if secret.is_empty() {
-        return wrong("the file is empty: write the token into it");
+        return wrong("the file is empty: write the secret into it");
     }
     if secret.chars().any(|c| c.is_whitespace() || c.is_control() || c == '\u{feff}') {
         return wrong(
-            "the file holds white space or control characters within the token: write the token alone into it",
+            "the file holds white space or control characters within the secret: write the secret alone into it",
         );
     }
     Ok(SecretString::from(secret))

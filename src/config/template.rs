@@ -25,14 +25,14 @@ const CENTRAL: &str = r#"# Configuration of `mk8s serve central`.
 # Relative paths are relative to the directory of this file. Check it with `mk8s config check central --config FILE`.
 
 # The address and port of the one listener for users and agents.
-# This version has no users yet, so only loopback addresses are accepted.
+# Another address than a loopback one needs encryption: tls.mode auto or files.
 #listen: 127.0.0.1:8443
 
 # The URL by which users and agents reach central; its host is in the certificate.
 # Default: https://localhost:<port>. Example: https://mk8s.example.com
 #public_url: null
 
-# The directory for certificates and, by default, the database.
+# The directory for certificates and, by default, keys and the database.
 #data_dir: {data_dir}
 
 # Encryption of the listener.
@@ -49,8 +49,44 @@ tls:
   # For mode files: the private key, a PEM file.
   #key_file: null
 
+# What central has to remember.
+database:
+  # Which database; the URL may hold a password, which is better kept in url_file.
+  #   sqlite:///var/lib/mk8s/mk8s.db  a file, by its whole path: one replica
+  #   postgres://user@host/database   PostgreSQL: any number of replicas; needs auth.signing_key_file
+  # Default: sqlite://<data_dir>/mk8s.db
+  #url: null
+
+  # The file that holds the URL, in place of url.
+  #url_file: null
+
+  # How many connections there may be, 1 to 64.
+  #connections: 8
+
+# Logins of users.
+auth:
+  # The RSA key that signs access tokens, a PEM file such as `openssl genrsa 2048` makes. Required with PostgreSQL.
+  # Default: <data_dir>/keys/signing.pem, made at the first start.
+  #signing_key_file: null
+
+  # Keys whose access tokens are accepted besides, PEM: the previous or the next key of a rotation. Example:
+  #   accepted_key_files: [previous.pem]
+  #accepted_key_files: []
+
+  # How long an access token lives, in seconds, 60 to 3600.
+  #access_token_seconds: 600
+
+  # How long a session lives, in days, 1 to 365.
+  #session_days: 30
+
 # What exists from the first start on.
 bootstrap:
+  # The address of the first admin.
+  #admin_email: admin@localhost
+
+  # The file that holds the password of the first admin. Default: one that is made up and shown once.
+  #admin_password_file: null
+
   # Clusters and the files that hold the tokens of their agents. Example:
   #   clusters:
   #     - name: dev

@@ -35,7 +35,7 @@ pub mod channel {
 }
 
 /// The body of `POST /clusters/{name}/exec` and the first message of its WebSocket.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ExecRequest {
     /// The arguments of kubectl, without the program's name.
@@ -49,7 +49,7 @@ pub struct ExecRequest {
 }
 
 /// Standard input of a command: a text that is there already, or a stream to come.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(untagged)]
 pub enum Stdin {
     /// The whole input.

@@ -64,9 +64,13 @@ pub struct Registered {
 /// What central does with these calls.
 pub trait ControlPlane: Send + Sync + 'static {
     /// An agent introduces itself.
-    fn register(&self, token: &str, registration: Registration) -> Result<Registered, Failure>;
+    fn register(
+        &self,
+        token: &str,
+        registration: Registration,
+    ) -> impl Future<Output = Result<Registered, Failure>> + Send;
     /// An agent is still there.
-    fn heartbeat(&self, token: &str, facts: ClusterFacts) -> Result<(), Failure>;
+    fn heartbeat(&self, token: &str, facts: ClusterFacts) -> impl Future<Output = Result<(), Failure>> + Send;
 }
 
 /// The protocol version that both sides speak.
@@ -206,7 +210,7 @@ impl<P: ControlPlane> AgentService for Adapter<P> {
             cluster: Some(request.cluster_name).filter(|n| !n.is_empty()),
             facts: request.facts.unwrap_or_default().into(),
         };
-        let answer = self.0.register(&token, registration).map_err(|f| status(&f))?;
+        let answer = self.0.register(&token, registration).await.map_err(|f| status(&f))?;
         Ok(Response::new(RegisterResponse {
             cluster_id: answer.cluster_id.to_string(),
             cluster_name: answer.cluster.to_string(),
@@ -219,7 +223,7 @@ impl<P: ControlPlane> AgentService for Adapter<P> {
     async fn heartbeat(&self, request: Request<HeartbeatRequest>) -> Result<Response<HeartbeatResponse>, Status> {
         let token = bearer(&request)?.to_owned();
         let facts = request.into_inner().facts.unwrap_or_default().into();
-        self.0.heartbeat(&token, facts).map_err(|f| status(&f))?;
+        self.0.heartbeat(&token, facts).await.map_err(|f| status(&f))?;
         Ok(Response::new(HeartbeatResponse {}))
     }
 }

@@ -10,6 +10,7 @@ use futures_util::stream::select;
 use futures_util::{Stream, StreamExt as _};
 use tokio::sync::{Semaphore, mpsc};
 use tokio_stream::wrappers::ReceiverStream;
+use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status, Streaming};
 
 use super::accept::{Load, ORIGIN, Tunnel};
@@ -67,8 +68,10 @@ pub enum OpenError {
     Failed(String),
 }
 
-/// A running command, seen from central. Dropping both halves ends it.
+/// A running command, seen from central. Dropping both halves ends it, and so does cancelling.
 pub struct ExecCall {
+    /// Ends the command also while nobody takes its output: its stream is reset.
+    pub cancel: CancellationToken,
     /// Where its standard input goes.
     pub input: ExecInput,
     /// Where its output comes from.
@@ -103,7 +106,10 @@ impl Tunnel {
             CommandServiceClient::with_origin(self.sender.clone(), http::Uri::from_static(ORIGIN))
                 .max_decoding_message_size(MAX_MESSAGE);
         let credit = Arc::new(Semaphore::new(INPUT_WINDOW));
-        let answer = match tokio::time::timeout(ANSWER_TIMEOUT, client.execute_command(frames)).await {
+        let cancel = CancellationToken::new();
+        let mut call = Request::new(frames);
+        call.extensions_mut().insert(cancel.clone());
+        let answer = match tokio::time::timeout(ANSWER_TIMEOUT, client.execute_command(call)).await {
             Ok(answer) => answer,
             Err(_) => {
                 let why = format!("the agent did not answer within {} s", ANSWER_TIMEOUT.as_secs());
@@ -112,6 +118,7 @@ impl Tunnel {
         };
         match answer {
             Ok(response) => Ok(ExecCall {
+                cancel,
                 input: ExecInput { frames: sender, credit: credit.clone() },
                 output: ExecStream { frames: response.into_inner(), credit, _load: load },
             }),

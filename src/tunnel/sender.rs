@@ -15,6 +15,7 @@ use http_body::{Body as _, Frame, SizeHint};
 use http_body_util::BodyExt as _;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::{sleep, timeout};
+use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 use tonic::body::Body;
 use tower::Service;
@@ -100,13 +101,14 @@ impl Sender {
     }
 
     fn send(&mut self, request: Request<Body>) -> Result<(h2::client::ResponseFuture, Pump), SendError> {
-        let (head, body) = request.into_parts();
+        let (mut head, body) = request.into_parts();
+        let cancel = head.extensions.remove().unwrap_or_default();
         let ended = body.is_end_stream();
         let (answer, stream) = self
             .0
             .send_request(Request::from_parts(head, ()), ended)
             .map_err(|source| SendError { unsent: true, source })?;
-        let pump = (!ended).then(|| AbortOnDropHandle::new(tokio::spawn(pump(body, stream))));
+        let pump = (!ended).then(|| AbortOnDropHandle::new(tokio::spawn(pump(body, stream, cancel))));
         Ok((answer, pump))
     }
 }
@@ -139,22 +141,34 @@ fn never_seen(error: &h2::Error) -> bool {
 /// The task that sends a body; ends with the answer.
 type Pump = Option<AbortOnDropHandle<()>>;
 
-/// Sends a body as fast as the peer takes it. When it stops early, the peer sees a cancelled stream, not a complete one.
-async fn pump(body: Body, mut stream: SendStream<Bytes>) {
+/// Sends a body, until it is aborted with the answer. When the request is cancelled or its body stops early, the peer
+/// sees a cancelled stream, not a complete one.
+async fn pump(body: Body, mut stream: SendStream<Bytes>, cancel: CancellationToken) {
+    let complete = tokio::select! {
+        complete = feed(body, &mut stream) => complete,
+        () = cancel.cancelled() => false,
+    };
+    if complete {
+        cancel.cancelled().await;
+    }
+    stream.send_reset(Reason::CANCEL);
+}
+
+/// Sends a body as fast as the peer takes it; whether all was sent.
+async fn feed(body: Body, stream: &mut SendStream<Bytes>) -> bool {
     let mut body = pin!(body);
     while let Some(frame) = body.frame().await {
-        let Ok(frame) = frame else { return stream.send_reset(Reason::CANCEL) };
+        let Ok(frame) = frame else { return false };
         let Ok(mut data) = frame.into_data() else { continue };
         while !data.is_empty() {
             stream.reserve_capacity(data.len());
-            let Some(Ok(capacity)) = poll_fn(|cx| stream.poll_capacity(cx)).await else { return };
+            let Some(Ok(capacity)) = poll_fn(|cx| stream.poll_capacity(cx)).await else { return false };
             if stream.send_data(data.split_to(capacity.min(data.len())), false).is_err() {
-                return;
+                return false;
             }
         }
     }
-    // Nobody is left to hear it when this fails.
-    let _ = stream.send_data(Bytes::new(), true);
+    stream.send_data(Bytes::new(), true).is_ok()
 }
 
 /// The body of an answer. Dropping it cancels the request.

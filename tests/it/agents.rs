@@ -104,7 +104,7 @@ fn a_tunnel_needs_a_token_and_an_upgrade() {
     let upgrade = ["--header", "Connection: Upgrade", "--header", "Upgrade: mk8s-tunnel"];
     let bearer = |token: &str| ["--header".to_owned(), format!("Authorization: Bearer {token}")];
     let ask = |args: &[&str], token: &[String]| {
-        let mut curl = central.curl();
+        let mut curl = central.anonymous_curl();
         curl.args(["--http1.1", "--write-out", "\n%{http_code}", &url]).args(args).args(token);
         run(&mut curl, b"").expect(0).out()
     };

@@ -2,26 +2,38 @@
 
 use std::sync::Arc;
 
-use axum::Json;
+use axum::{Extension, Json};
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use jiff::{SignedDuration, Timestamp};
 
+use crate::access::{Authorized, Caller, authorize};
+use crate::central::clusters::no_such_cluster;
 use crate::central::directory::Entry;
 use crate::central::state::Central;
-use crate::model::{Cluster, ClusterList, ClusterName, ClusterStatus, ErrorCode, Failure};
+use crate::model::{Cluster, ClusterId, ClusterList, ClusterStatus, ErrorCode, Failure};
 
 /// A cluster whose agents were not heard of for this long is offline, whatever its connections say.
 const SILENCE: SignedDuration = SignedDuration::from_secs(60);
 
-/// All clusters.
-pub async fn list(State(central): State<Arc<Central>>) -> Json<ClusterList> {
-    Json(ClusterList { clusters: central.directory.iter().map(|entry| cluster(&central, entry)).collect() })
+/// All clusters that the caller may use.
+pub async fn list(
+    State(central): State<Arc<Central>>,
+    Extension(caller): Extension<Caller>,
+) -> Result<Json<ClusterList>, Failure> {
+    let all = central.clusters().await?;
+    let visible = all.iter().filter(|entry| authorize(caller.clone(), entry.id).is_ok());
+    Ok(Json(ClusterList { clusters: visible.map(|entry| cluster(&central, entry)).collect() }))
 }
 
 /// One cluster.
-pub async fn show(State(central): State<Arc<Central>>, name: InPath) -> Result<Json<Cluster>, Failure> {
-    Ok(Json(cluster(&central, find(&central, &named(name)?)?)))
+pub async fn show(
+    State(central): State<Arc<Central>>,
+    Extension(caller): Extension<Caller>,
+    name: InPath,
+) -> Result<Json<Cluster>, Failure> {
+    let (entry, _) = find(&central, &named(name)?, caller).await?;
+    Ok(Json(cluster(&central, &entry)))
 }
 
 /// What a path has in the place of a cluster's name.
@@ -32,19 +44,15 @@ pub fn named(name: InPath) -> Result<String, Failure> {
     name.map(|Path(name)| name).map_err(|_| Failure::new(ErrorCode::NotFound, "the path does not name a cluster"))
 }
 
-/// The cluster that a path names.
-pub fn find<'a>(central: &'a Central, name: &str) -> Result<&'a Entry, Failure> {
-    let name: ClusterName = name.parse().map_err(|e| Failure::new(ErrorCode::NotFound, format!("{e}")))?;
-    central.directory.by_name(&name).ok_or_else(|| {
-        Failure::new(
-            ErrorCode::NotFound,
-            format!("there is no cluster {:?}: `mk8s clusters list` shows those there are", name.as_str()),
-        )
-    })
+/// The cluster that a path names, if the caller may use it. Others do not learn that it exists.
+pub async fn find(central: &Central, name: &str, caller: Caller) -> Result<(Entry, Authorized<ClusterId>), Failure> {
+    let entry = central.cluster(name).await?;
+    let authorized = authorize(caller, entry.id).map_err(|_| no_such_cluster(entry.name.as_str()))?;
+    Ok((entry, authorized))
 }
 
 fn cluster(central: &Central, entry: &Entry) -> Cluster {
-    let heard = entry.heard();
+    let heard = central.directory.heard(entry.id);
     let tunnels = central.registry.count(entry.id);
     let recent = heard.last_seen.is_some_and(|then| Timestamp::now().duration_since(then) < SILENCE);
     let status = if tunnels > 0 && recent { ClusterStatus::Online } else { ClusterStatus::Offline };

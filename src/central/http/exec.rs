@@ -1,6 +1,6 @@
 //! `POST /clusters/{name}/exec`: a command whose whole input is in the request.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
 use axum::Extension;
@@ -9,22 +9,25 @@ use axum::extract::State;
 use axum::response::{IntoResponse as _, Response};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, header};
+use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 use tracing::info;
 
 use super::clusters::{self, InPath};
 use super::{body, exec_stream};
-use crate::access::{Caller, authorize};
+use crate::access::Caller;
+use crate::central::callers::Identified;
 use crate::central::route;
 use crate::central::state::Central;
 use crate::model::exec::{CHUNK_BYTES, Stdin};
-use crate::model::{ClusterName, ErrorCode, ExecEnd, ExecRequest, Failure, RequestId};
-use crate::tunnel::exec::{ExecCall, ExecInput, ExecStart};
+use crate::model::{ClusterName, ErrorCode, ExecEnd, ExecOutput, ExecRequest, Failure, RequestId};
+use crate::tunnel::exec::{ExecCall, ExecInput, ExecStart, ExecStream};
 
 /// Runs the command and streams what it writes: JSON lines, or with `Accept: text/plain` the bytes themselves.
 pub async fn run(
     State(central): State<Arc<Central>>,
     Extension(id): Extension<RequestId>,
+    Extension(identified): Extension<Identified>,
     name: InPath,
     headers: HeaderMap,
     body: Body,
@@ -39,9 +42,9 @@ pub async fn run(
         }
         Some(Stdin::Follows(false)) | None => None,
     };
-    let running = start(&central, &name, request, id, input.is_some()).await?;
-    let feeder = input.map(|bytes| AbortOnDropHandle::new(tokio::spawn(feed(running.call.input, bytes))));
-    let stream = exec_stream::Source { output: running.call.output, log: running.log, _feeder: feeder };
+    let running = start(&central, &name, &identified, request, id, input.is_some()).await?;
+    let feeder = input.map(|bytes| AbortOnDropHandle::new(tokio::spawn(feed(running.input, bytes))));
+    let stream = exec_stream::Source { output: running.output, log: running.log, _feeder: feeder };
     if accepts_text(&headers) {
         let mut response = Body::new(exec_stream::raw(stream)).into_response();
         response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
@@ -55,34 +58,70 @@ pub async fn run(
 
 /// A command that was started, with what its log line needs.
 pub struct Running {
-    /// Its input and output.
-    pub call: ExecCall,
+    /// Its input.
+    pub input: ExecInput,
+    /// Its output, for as long as the caller may have it.
+    pub output: Guarded,
     /// Writes the line when it has ended.
     pub log: ExecLog,
 }
 
+/// The output of a command that is ended when its caller may not run it any more, also while nobody reads.
+pub struct Guarded {
+    output: ExecStream,
+    why: Arc<OnceLock<&'static str>>,
+    _watch: AbortOnDropHandle<()>,
+}
+
+impl Guarded {
+    fn new(central: &Arc<Central>, identified: Identified, cancel: CancellationToken, output: ExecStream) -> Self {
+        let (central, why) = (central.clone(), Arc::new(OnceLock::new()));
+        let watch = tokio::spawn({
+            let why = why.clone();
+            async move {
+                let _ = why.set(central.until_revoked(&identified).await);
+                cancel.cancel();
+            }
+        });
+        Self { output, why, _watch: AbortOnDropHandle::new(watch) }
+    }
+
+    /// The next piece; `None` after the end.
+    pub async fn next(&mut self) -> Option<ExecOutput> {
+        match (self.output.next().await, self.why.get()) {
+            (Some(ExecOutput::End(ExecEnd::Error(_))), Some(why)) => {
+                Some(ExecOutput::End(ExecEnd::Error(format!("the command was ended: {why}"))))
+            }
+            (output, _) => output,
+        }
+    }
+}
+
 /// The one way to a command, for both transports: find the cluster, authorise, start.
 pub async fn start(
-    central: &Central,
+    central: &Arc<Central>,
     cluster: &str,
+    identified: &Identified,
     request: ExecRequest,
     id: RequestId,
     stdin: bool,
 ) -> Result<Running, Failure> {
-    let entry = clusters::find(central, cluster)?;
+    let (entry, cluster) = clusters::find(central, cluster, identified.caller.clone()).await?;
     request.validate()?;
-    let cluster = authorize(Caller::local(), entry.id);
     let mut log = ExecLog::new(&entry.name, cluster.caller(), &request, &id);
     let start = ExecStart {
         request_id: id,
         args: request.command,
         caller: cluster.caller().name().to_owned(),
-        groups: cluster.caller().groups().to_vec(),
+        groups: cluster.caller().groups(),
         namespace: request.namespace,
         stdin,
     };
-    match route::open(central, &cluster, &start).await {
-        Ok(call) => Ok(Running { call, log }),
+    match route::open(central, &cluster, &entry.name, &start).await {
+        Ok(ExecCall { input, output, cancel }) => {
+            let output = Guarded::new(central, identified.clone(), cancel, output);
+            Ok(Running { input, output, log })
+        }
         Err(failure) => {
             log.end(&ExecEnd::Error(failure.detail.clone()));
             Err(failure)

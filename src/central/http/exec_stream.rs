@@ -12,9 +12,8 @@ use http_body_util::StreamBody;
 use serde::Serialize;
 use tokio_util::task::AbortOnDropHandle;
 
-use super::exec::ExecLog;
+use super::exec::{ExecLog, Guarded};
 use crate::model::{ExecEnd, ExecOutput};
-use crate::tunnel::exec::ExecStream;
 
 /// The trailer that carries the exit code behind raw output.
 pub const EXIT_CODE: &str = "mk8s-exit-code";
@@ -22,7 +21,7 @@ pub const EXIT_CODE: &str = "mk8s-exit-code";
 /// A running command; dropping it ends the command.
 pub struct Source {
     /// What it writes.
-    pub output: ExecStream,
+    pub output: Guarded,
     /// Its log line.
     pub log: ExecLog,
     /// The task that feeds its input, which holds the other half of the call.

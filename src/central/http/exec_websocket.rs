@@ -18,11 +18,12 @@ use futures_util::{SinkExt as _, Stream, StreamExt as _};
 use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 
 use super::clusters::{self, InPath};
-use super::exec::{self, ExecLog, Running};
+use super::exec::{self, ExecLog, Guarded, Running};
+use crate::central::callers::Identified;
 use crate::central::state::Central;
 use crate::model::exec::{CHUNK_BYTES, EXEC_PROTOCOL, Stdin, channel};
 use crate::model::{ErrorCode, ExecEnd, ExecOutput, ExecRequest, Failure, Problem, RequestId};
-use crate::tunnel::exec::{ExecInput, ExecStream};
+use crate::tunnel::exec::ExecInput;
 
 /// How long the first message may take.
 const FIRST_MESSAGE: Duration = Duration::from_secs(10);
@@ -43,27 +44,34 @@ const WATCH_EVERY: Duration = Duration::from_millis(250);
 pub async fn run(
     State(central): State<Arc<Central>>,
     Extension(id): Extension<RequestId>,
+    Extension(identified): Extension<Identified>,
     name: InPath,
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Result<Response, Failure> {
     let name = clusters::named(name)?;
-    clusters::find(&central, &name)?;
+    clusters::find(&central, &name, identified.caller.clone()).await?;
     let upgrade = upgrade.map_err(|_| {
         let detail = format!("GET here is for WebSockets ({EXEC_PROTOCOL}); send a command with POST");
         Failure::new(ErrorCode::InvalidRequest, detail)
     })?;
     let commands = central.commands.clone();
     let serve = async move |socket: WebSocket| {
-        let _ = commands.track_future(session(&central, &name, id, socket)).await;
+        let _ = commands.track_future(session(&central, &name, &identified, id, socket)).await;
     };
     Ok(upgrade.protocols([EXEC_PROTOCOL]).max_message_size(MAX_MESSAGE).write_buffer_size(0).on_upgrade(serve))
 }
 
-async fn session(central: &Central, cluster: &str, id: RequestId, mut socket: WebSocket) -> Result<(), axum::Error> {
+async fn session(
+    central: &Arc<Central>,
+    cluster: &str,
+    identified: &Identified,
+    id: RequestId,
+    mut socket: WebSocket,
+) -> Result<(), axum::Error> {
     let started = match first_message(&mut socket).await {
         Ok(Some(request)) => {
             let stdin = matches!(request.stdin, Some(Stdin::Follows(true)));
-            exec::start(central, cluster, request, id.clone(), stdin).await
+            exec::start(central, cluster, identified, request, id.clone(), stdin).await
         }
         Ok(None) => return Ok(()),
         Err(failure) => Err(failure),
@@ -100,11 +108,11 @@ async fn first_message(socket: &mut WebSocket) -> Result<Option<ExecRequest>, Fa
 /// Carries both directions until the command or the client is gone; dropping the call ends the command.
 async fn relay(running: Running, socket: WebSocket) -> Result<(), axum::Error> {
     let (sink, mut stream) = socket.split();
-    let Running { call, log } = running;
+    let Running { input, output, log } = running;
     let held_up = AtomicBool::new(false);
     tokio::select! {
-        result = write(call.output, log, sink, &held_up) => result?,
-        () = read(&call.input, &mut stream, &held_up) => return Ok(()),
+        result = write(output, log, sink, &held_up) => result?,
+        () = read(&input, &mut stream, &held_up) => return Ok(()),
     }
     linger(stream).await;
     Ok(())
@@ -141,7 +149,7 @@ async fn read(input: &ExecInput, stream: &mut SplitStream<WebSocket>, held_up: &
 
 /// From the command to the client; returns when the command has ended or the client takes nothing more.
 async fn write(
-    mut output: ExecStream,
+    mut output: Guarded,
     mut log: ExecLog,
     mut sink: SplitSink<WebSocket, Message>,
     held_up: &AtomicBool,

@@ -13,7 +13,7 @@ use crate::model::{ErrorCode, Failure};
 
 /// Lets requests without an `Origin` pass (no browser sent them), and those of central's own pages.
 pub async fn same_origin(State(central): State<Arc<Central>>, request: Request, next: Next) -> Response {
-    if is_foreign(request.headers(), central.authority.as_deref()) {
+    if is_foreign(request.headers(), central.address.authority.as_deref()) {
         body::discard(request.into_body()).await;
         return Failure::new(ErrorCode::Forbidden, "requests from web pages of another origin are refused")
             .into_response();

@@ -1,20 +1,31 @@
 //! `GET /health`: central is there, and which build it is.
 
+use std::sync::Arc;
+
 use axum::Json;
+use axum::extract::State;
 use serde::Serialize;
 
+use crate::central::state::Central;
 use crate::model::version::{COMMIT, PROTOCOL_VERSION, VERSION};
 
 /// The answer.
-#[derive(Serialize)]
+#[derive(Serialize, utoipa::ToSchema)]
 pub struct Health {
+    /// Always `ok`: central serves.
     status: &'static str,
+    /// The version of central.
     version: &'static str,
+    /// Its commit.
     commit: &'static str,
+    /// The newest protocol that it speaks with agents.
     protocol_version: u32,
+    /// `ok`, or `unavailable` when the database did not answer when it was last asked.
+    database: &'static str,
 }
 
 /// Answers while central serves.
-pub async fn show() -> Json<Health> {
-    Json(Health { status: "ok", version: VERSION, commit: COMMIT, protocol_version: PROTOCOL_VERSION })
+pub async fn show(State(central): State<Arc<Central>>) -> Json<Health> {
+    let database = if central.changes.database_answers() { "ok" } else { "unavailable" };
+    Json(Health { status: "ok", version: VERSION, commit: COMMIT, protocol_version: PROTOCOL_VERSION, database })
 }

@@ -1,6 +1,9 @@
 //! The HTTP API: one table of routes, one mapping of errors, one file a noun.
 
+mod admin_clusters;
+mod auth;
 mod body;
+mod caller;
 mod clusters;
 mod error;
 mod exec;
@@ -8,7 +11,13 @@ mod exec_stream;
 mod exec_websocket;
 mod guard;
 mod health;
+mod json;
+mod openapi;
+mod operation;
 mod routes;
+mod tokens;
 mod tunnel;
+mod users;
 
+pub(super) use auth::Peer;
 pub(super) use routes::routes;

@@ -1,25 +1,182 @@
-//! The one table of routes.
+//! The one table of routes: method, path, the right that it needs, what it takes and gives, and the handler.
 
 use std::sync::Arc;
 
-use axum::Router;
 use axum::middleware::{from_fn, from_fn_with_state};
-use axum::routing::{get, post};
+use axum::routing::{MethodRouter, delete, get, patch, post, put};
+use axum::{Json, Router};
 
-use super::{clusters, error, exec, exec_websocket, guard, health, tunnel};
+use super::caller::{Gate, Right, check};
+use super::operation::Operation;
+use super::{
+    admin_clusters, auth, clusters, error, exec, exec_websocket, guard, health, openapi, tokens, tunnel, users,
+};
 use crate::central::agents::Agents;
 use crate::central::state::Central;
+use crate::model::ErrorCode::{Conflict, Forbidden, NotFound, Timeout, TooManyRequests, Unauthenticated};
+use crate::model::session::{Login, Me, PasswordChange, Refresh, Tokens};
+use crate::model::token::{
+    AdminCluster, AdminClusterList, AgentTokenList, ApiTokenList, CreatedAgentToken, CreatedApiToken, NewAgentToken,
+    NewApiToken, NewCluster,
+};
+use crate::model::user::{CreatedUser, NewUser, UserChange, UserList, UserRoles};
+use crate::model::{Cluster, ClusterList, ExecRequest, User, role};
 use crate::tunnel::TUNNEL_PATH;
 use crate::tunnel::control::{SERVICE_PATH, control_service};
+
+/// The path of the API's description.
+const OPENAPI_PATH: &str = "/openapi.json";
+
+/// The operations of the HTTP API, each with its handler.
+type Table = Vec<(Operation, MethodRouter<Arc<Central>>)>;
+
+fn table() -> Table {
+    use Right::{Admin, Caller, Public, Session};
+    let get_ = |path, right, summary| Operation::new("get", path, right, summary);
+    let post_ = |path, right, summary| Operation::new("post", path, right, summary);
+    let delete_ = |path, right, summary| Operation::new("delete", path, right, summary);
+    vec![
+        (get_("/health", Public, "Whether central serves, and which build it is").gives::<health::Health>(200), get(health::show)),
+        (get_("/.well-known/jwks.json", Public, "The public keys of access tokens (RFC 7517)").gives_json(200), get(auth::jwks)),
+        (
+            post_("/auth/login", Public, "Begin a session")
+                .takes::<Login>()
+                .gives::<Tokens>(200)
+                .fails(&[Unauthenticated, TooManyRequests]),
+            post(auth::login),
+        ),
+        (
+            post_("/auth/refresh", Public, "The next tokens of a session")
+                .takes::<Refresh>()
+                .gives::<Tokens>(200)
+                .fails(&[Unauthenticated]),
+            post(auth::refresh),
+        ),
+        (post_("/auth/logout", Session, "End one's session").gives_nothing(204), post(auth::logout)),
+        (
+            post_("/auth/password", Session, "Change one's password")
+                .takes::<PasswordChange>()
+                .gives_nothing(204)
+                .fails(&[TooManyRequests]),
+            post(auth::password),
+        ),
+        (get_("/auth/me", Caller, "Who is asking").gives::<Me>(200), get(auth::me)),
+        (get_("/tokens", Session, "One's API tokens").gives::<ApiTokenList>(200), get(tokens::list)),
+        (
+            post_("/tokens", Session, "Make an API token")
+                .takes::<NewApiToken>()
+                .gives::<CreatedApiToken>(201)
+                .fails(&[Conflict]),
+            post(tokens::create),
+        ),
+        (
+            delete_("/tokens/{id}", Session, "Revoke an API token").gives_nothing(204).fails(&[NotFound]),
+            delete(tokens::revoke),
+        ),
+        (get_("/clusters", Caller, "The clusters that one may use").gives::<ClusterList>(200), get(clusters::list)),
+        (
+            get_("/clusters/{name}", Caller, "One cluster").gives::<Cluster>(200).fails(&[NotFound]),
+            get(clusters::show),
+        ),
+        (
+            post_("/clusters/{name}/exec", Caller, "Run kubectl on a cluster")
+                .takes::<ExecRequest>()
+                .streams(200)
+                .fails(&[Forbidden, NotFound, Timeout]),
+            post(exec::run),
+        ),
+        (
+            get_("/clusters/{name}/exec", Caller, "Run kubectl on a cluster, over a WebSocket")
+                .gives_nothing(101)
+                .fails(&[Forbidden, NotFound]),
+            get(exec_websocket::run),
+        ),
+        (get_("/admin/users", Admin, "All users").gives::<UserList>(200), get(users::list)),
+        (
+            post_("/admin/users", Admin, "Make a user")
+                .takes::<NewUser>()
+                .gives::<CreatedUser>(201)
+                .fails(&[Conflict, TooManyRequests]),
+            post(users::create),
+        ),
+        (
+            get_("/admin/users/{id}", Admin, "One user, by id or email address").gives::<User>(200).fails(&[NotFound]),
+            get(users::show),
+        ),
+        (
+            Operation::new("patch", "/admin/users/{id}", Admin, "Disable or enable a user, or give another password")
+                .takes::<UserChange>()
+                .gives::<User>(200)
+                .fails(&[NotFound, Conflict, TooManyRequests]),
+            patch(users::change),
+        ),
+        (
+            delete_("/admin/users/{id}", Admin, "Remove a user").gives_nothing(204).fails(&[NotFound, Conflict]),
+            delete(users::delete),
+        ),
+        (
+            Operation::new("put", "/admin/users/{id}/roles", Admin, "Give a user these roles and no others")
+                .takes::<UserRoles>()
+                .gives::<User>(200)
+                .fails(&[NotFound, Conflict]),
+            put(users::set_roles),
+        ),
+        (get_("/admin/roles", Admin, "All roles").gives::<role::RoleList>(200), get(users::roles)),
+        (get_("/admin/clusters", Admin, "All clusters").gives::<AdminClusterList>(200), get(admin_clusters::list)),
+        (
+            post_("/admin/clusters", Admin, "Make a cluster")
+                .takes::<NewCluster>()
+                .gives::<AdminCluster>(201)
+                .fails(&[Conflict]),
+            post(admin_clusters::create),
+        ),
+        (
+            get_("/admin/clusters/{name}", Admin, "One cluster").gives::<AdminCluster>(200).fails(&[NotFound]),
+            get(admin_clusters::show),
+        ),
+        (
+            delete_("/admin/clusters/{name}", Admin, "Remove a cluster; all that runs on it ends")
+                .gives_nothing(204)
+                .fails(&[NotFound]),
+            delete(admin_clusters::delete),
+        ),
+        (
+            get_("/admin/clusters/{name}/tokens", Admin, "The tokens of a cluster's agents")
+                .gives::<AgentTokenList>(200)
+                .fails(&[NotFound]),
+            get(admin_clusters::tokens),
+        ),
+        (
+            post_("/admin/clusters/{name}/tokens", Admin, "Make a token for a cluster's agents")
+                .takes::<NewAgentToken>()
+                .gives::<CreatedAgentToken>(201)
+                .fails(&[NotFound, Conflict]),
+            post(admin_clusters::create_token),
+        ),
+        (
+            delete_("/admin/clusters/{name}/tokens/{id}", Admin, "Revoke a token; its tunnels end")
+                .gives_nothing(204)
+                .fails(&[NotFound]),
+            delete(admin_clusters::revoke_token),
+        ),
+    ]
+}
 
 /// All that central serves.
 pub fn routes(central: Arc<Central>) -> Router {
     let agents = Agents(central.clone());
-    Router::new()
-        .route("/health", get(health::show))
-        .route("/clusters", get(clusters::list))
-        .route("/clusters/{name}", get(clusters::show))
-        .route("/clusters/{name}/exec", post(exec::run).get(exec_websocket::run))
+    let mut router = Router::new();
+    let mut operations = vec![Operation::new("get", OPENAPI_PATH, Right::Public, "This description").gives_json(200)];
+    for (operation, handler) in table() {
+        let right = operation.right;
+        let gate = from_fn_with_state(Gate { central: central.clone(), right }, check);
+        let handler = if right == Right::Public { handler } else { handler.route_layer(gate) };
+        router = router.route(operation.path, handler);
+        operations.push(operation);
+    }
+    let description = Arc::new(openapi::describe(&operations));
+    router
+        .route(OPENAPI_PATH, get(move || async move { Json(description.as_ref().clone()) }))
         .route(TUNNEL_PATH, get(tunnel::open).with_state(agents.clone()))
         .route_service(SERVICE_PATH, control_service(agents))
         .fallback(error::no_such_path)

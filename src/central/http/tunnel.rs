@@ -10,9 +10,9 @@ use crate::tunnel::UPGRADE_PROTOCOL;
 
 /// Agrees to the upgrade of an agent that central knows.
 pub async fn open(State(agents): State<Agents>, mut request: Request) -> Result<Response, Failure> {
-    let cluster = agents.admit(request.headers())?;
+    let admitted = agents.admit(request.headers()).await?;
     let upgrade = hyper::upgrade::on(&mut request);
-    tokio::spawn(agents.serve_tunnel(cluster, upgrade));
+    tokio::spawn(agents.serve_tunnel(admitted, upgrade));
     let headers = [(header::CONNECTION, "Upgrade"), (header::UPGRADE, UPGRADE_PROTOCOL)];
     Ok((StatusCode::SWITCHING_PROTOCOLS, headers).into_response())
 }

@@ -24,23 +24,20 @@ fn the_defaults_are_valid() {
 }
 
 #[test]
-fn only_loopback_addresses_are_listened_on() {
-    for loopback in ["127.0.0.1:0", "127.9.9.9:1", "[::1]:8443", "[::ffff:127.0.0.1]:1"] {
-        accepts(|c| c.listen = loopback.parse().unwrap());
-    }
-    for open in ["0.0.0.0:8443", "[::]:8443", "10.0.0.1:8443"] {
-        let error = error(|c| c.listen = open.parse().unwrap());
-        assert!(error.starts_with("listen: ") && error.contains("this version has no users yet"), "{error}");
-        assert!(error.contains("127.0.0.1:8443"), "{error}");
-    }
-}
-
-#[test]
 fn encryption_is_off_only_on_loopback() {
     let off = CentralTls { mode: TlsMode::Off, ..CentralTls::default() };
-    accepts(|c| c.tls = off.clone());
-    let error = error(|c| (c.tls, c.listen) = (off.clone(), "10.0.0.1:1".parse().unwrap()));
-    assert!(error.starts_with("tls.mode: off is for loopback addresses only"), "{error}");
+    for loopback in ["127.0.0.1:0", "127.9.9.9:1", "[::1]:8443", "[::ffff:127.0.0.1]:1"] {
+        for tls in [CentralTls::default(), files(), off.clone()] {
+            accepts(|c| (c.tls, c.listen) = (tls, loopback.parse().unwrap()));
+        }
+    }
+    for open in ["0.0.0.0:8443", "[::]:8443", "10.0.0.1:8443"] {
+        for tls in [CentralTls::default(), files()] {
+            accepts(|c| (c.tls, c.listen) = (tls, open.parse().unwrap()));
+        }
+        let error = error(|c| (c.tls, c.listen) = (off.clone(), open.parse().unwrap()));
+        assert!(error.starts_with("tls.mode: off is for loopback addresses only"), "{error}");
+    }
 }
 
 #[test]
@@ -67,6 +64,72 @@ fn the_public_url_goes_with_the_encryption() {
     }
 }
 
+fn database(url: &str) -> DatabaseConfig {
+    DatabaseConfig { url: Some(url.to_owned().into()), ..DatabaseConfig::default() }
+}
+
+fn in_file(text: &str) -> (tempfile::TempDir, DatabaseConfig) {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(dir.path().join("url"), text).unwrap();
+    let url_file = Some(dir.path().join("url"));
+    (dir, DatabaseConfig { url_file, ..DatabaseConfig::default() })
+}
+
+#[test]
+fn the_database_is_sqlite_unless_told_otherwise() {
+    use secrecy::ExposeSecret as _;
+    let url = |config: &CentralConfig| config.database_url().map(|url| url.expose_secret().to_owned());
+    let config = CentralConfig { data_dir: "/data".into(), ..CentralConfig::default() };
+    assert_eq!(url(&config).unwrap(), "sqlite:///data/mk8s.db");
+    assert_eq!(config.signing_key_file(), Path::new("/data/keys/signing.pem"));
+    let relative = CentralConfig { data_dir: "data".into(), ..CentralConfig::default() };
+    assert!(url(&relative).unwrap().starts_with("sqlite:///") && url(&relative).unwrap().ends_with("/data/mk8s.db"));
+
+    let mut postgres = CentralConfig { database: database("postgres://u:hunter2@db/mk8s"), ..config };
+    postgres.auth.signing_key_file = Some("/k.pem".into());
+    postgres.validate().unwrap();
+    assert_eq!(url(&postgres).unwrap(), "postgres://u:hunter2@db/mk8s");
+    assert_eq!(postgres.signing_key_file(), Path::new("/k.pem"));
+    let (_dir, in_file) = in_file("postgres://u:hunter2@db/other\n");
+    assert_eq!(url(&CentralConfig { database: in_file, ..postgres }).unwrap(), "postgres://u:hunter2@db/other");
+}
+
+#[test]
+fn a_database_is_named_once_and_well() {
+    accepts(|c| c.database = database("sqlite:///data/mk8s.db"));
+    assert!(
+        error(|c| c.database = database("mysql://u:hunter2@db")).starts_with("database.url: the URL starts neither")
+    );
+    let twice = error(|c| c.database = DatabaseConfig { url_file: Some("f".into()), ..database("sqlite:///a.db") });
+    assert_eq!(twice, "database.url_file: database.url is set too: keep one of the two");
+    for connections in [0, 65] {
+        let error = error(|c| c.database.connections = connections);
+        assert_eq!(error, format!("database.connections: {connections} is not a whole number from 1 to 64"));
+    }
+    let (dir, config) = in_file("mysql://u:hunter2@db");
+    let error = CentralConfig { database: config, ..CentralConfig::default() }.database_url().unwrap_err().to_string();
+    assert!(error.starts_with(dir.path().to_str().unwrap()) && !error.contains("hunter2"), "{error}");
+}
+
+#[test]
+fn replicas_have_the_same_key() {
+    let postgres = "postgres://u:hunter2@db/mk8s";
+    let named = error(|c| c.database = database(postgres));
+    assert!(named.starts_with("auth.signing_key_file: the key is required with PostgreSQL"), "{named}");
+    let (_dir, config) = in_file(postgres);
+    let config = CentralConfig { database: config, ..CentralConfig::default() };
+    config.validate().unwrap();
+    assert_eq!(config.database_url().unwrap_err().to_string(), named);
+}
+
+#[test]
+fn the_password_of_a_database_is_not_shown() {
+    let mut config = CentralConfig { database: database("postgres://u:hunter2@db/mk8s"), ..CentralConfig::default() };
+    config.auth.signing_key_file = Some("/k.pem".into());
+    let shown = format!("{config:?} {}", serde_json::to_string(&config).unwrap());
+    assert!(!shown.contains("hunter2") && shown.contains("postgres://u:***@db/mk8s"), "{shown}");
+}
+
 #[test]
 fn a_cluster_is_declared_once() {
     let cluster = |name: &str| BootstrapCluster { name: name.parse().unwrap(), token_file: "t".into() };
@@ -80,5 +143,16 @@ fn numbers_and_levels_have_bounds() {
     accepts(|c| c.shutdown_grace_seconds = 0);
     accepts(|c| c.shutdown_grace_seconds = 3600);
     assert!(error(|c| c.shutdown_grace_seconds = 3601).contains("from 0 to 3600"));
+    for (seconds, days) in [(60, 1), (3600, 365)] {
+        accepts(|c| (c.auth.access_token_seconds, c.auth.session_days) = (seconds, days));
+    }
+    for seconds in [59, 3601] {
+        let error = error(|c| c.auth.access_token_seconds = seconds);
+        assert!(error.starts_with("auth.access_token_seconds: ") && error.contains("from 60 to 3600"), "{error}");
+    }
+    for days in [0, 366] {
+        let error = error(|c| c.auth.session_days = days);
+        assert!(error.starts_with("auth.session_days: ") && error.contains("from 1 to 365"), "{error}");
+    }
     assert!(error(|c| c.log.level = "inof".into()).starts_with("log.level: "));
 }

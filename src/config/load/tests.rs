@@ -70,6 +70,25 @@ fn later_layers_win_key_by_key() {
     assert_eq!(file(&yaml).load::<CentralConfig>().unwrap().config.log.level, "trace");
 }
 
+#[test]
+fn a_password_in_a_url_takes_effect_and_is_not_shown() {
+    use secrecy::ExposeSecret as _;
+    let vars = [("MK8S_CENTRAL_DATABASE__URL", "postgres://u:hunter2@db/mk8s")];
+    let case = Case { vars: vars.to_vec(), ..file("auth: {signing_key_file: /k.pem}\n") };
+    let loaded = case.load::<CentralConfig>().unwrap();
+    assert_eq!(loaded.config.database_url().unwrap().expose_secret(), "postgres://u:hunter2@db/mk8s");
+    let yaml = loaded.to_yaml().unwrap();
+    assert!(!yaml.contains("hunter2") && !format!("{loaded:?}").contains("hunter2"), "{yaml}");
+    assert!(yaml.contains("url: \"postgres://u:***@db/mk8s\"  "), "{yaml}");
+    let bad = [("MK8S_CENTRAL_DATABASE__URL", "mysql://u:hunter2@db")];
+    let error = self::vars(&bad).error::<CentralConfig>();
+    assert_eq!(
+        error,
+        "database.url in the environment variable MK8S_CENTRAL_DATABASE__URL: the URL starts neither with sqlite:// nor \
+         with postgres://"
+    );
+}
+
 const AGENT: [(&str, &str); 2] = [("MK8S_AGENT_CENTRAL", "https://a/"), ("MK8S_AGENT_TOKEN_FILE", "token")];
 
 #[test]
@@ -168,13 +187,18 @@ fn variables_that_kubernetes_sets_for_a_service_are_not_settings() {
 fn relative_paths_of_a_file_start_at_the_file() {
     let case = file(
         "data_dir: data\ntls: {mode: files, cert_file: ../c.pem, key_file: /k.pem}\n\
-         bootstrap: {clusters: [{name: dev, token_file: dev.token}]}\n",
+         database: {url_file: url}\nauth: {signing_key_file: s.pem, accepted_key_files: [a.pem, /b.pem]}\n\
+         bootstrap: {admin_password_file: password, clusters: [{name: dev, token_file: dev.token}]}\n",
     );
     let dir = case.dir.path().to_owned();
     let config = case.load::<CentralConfig>().unwrap().config;
     assert_eq!(config.data_dir, dir.join("data"));
     assert_eq!(config.tls.cert_file, Some(dir.join("../c.pem")));
     assert_eq!(config.tls.key_file, Some("/k.pem".into()));
+    assert_eq!(config.database.url_file, Some(dir.join("url")));
+    assert_eq!(config.auth.signing_key_file, Some(dir.join("s.pem")));
+    assert_eq!(config.auth.accepted_key_files, [dir.join("a.pem"), "/b.pem".into()]);
+    assert_eq!(config.bootstrap.admin_password_file, Some(dir.join("password")));
     assert_eq!(config.bootstrap.clusters[0].token_file, dir.join("dev.token"));
     for (program, path) in [("kubectl-1.36", "kubectl-1.36".into()), ("./bin/kubectl", dir.join("./bin/kubectl"))] {
         let case = Case { dir: tempfile::tempdir().unwrap(), ..file(format!("kubectl: {{path: {program}}}\n")) };

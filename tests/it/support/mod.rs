@@ -1,5 +1,6 @@
 //! What the tests share: a cluster that is started once per run, and the real program around it.
 
+pub mod api;
 pub mod cluster;
 pub mod process;
 pub mod stack;

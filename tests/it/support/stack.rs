@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use tempfile::TempDir;
@@ -12,6 +13,30 @@ use super::{PATIENCE, kubernetes, wait_for};
 
 /// The token of every test agent; its cluster is `dev`.
 pub const TOKEN: &str = "mk8s_agent_0123456789abcdefghijklmnopqrstuvwxyzABCDEFG";
+
+/// The password of every first admin, `admin@localhost`.
+pub const ADMIN_PASSWORD: &str = "correct horse battery";
+
+/// The database and the key of a central that has started once, and an API token of its admin: a password hash takes
+/// its time, and not every test wants one.
+struct Template {
+    dir: PathBuf,
+    token: String,
+}
+
+fn template() -> &'static Template {
+    static TEMPLATE: OnceLock<Template> = OnceLock::new();
+    TEMPLATE.get_or_init(|| {
+        let central = Central::start_in(Central::files(), &[]);
+        central.log_in();
+        let mut create = central.client();
+        let token = run(create.args(["tokens", "create", "tests"]), b"").expect(0).out().trim().to_owned();
+        let Central { mut process, dir, .. } = central;
+        process.signal(nix::sys::signal::Signal::SIGTERM);
+        assert_eq!(process.wait(PATIENCE), 0);
+        Template { dir: dir.keep().join("data"), token }
+    })
+}
 
 /// A central with the cluster `dev`, and another, `ghost`, whose agent never comes.
 pub struct Central {
@@ -40,15 +65,32 @@ pub struct Stack {
 }
 
 impl Central {
-    /// Starts one on a free port.
+    /// Starts one on a free port, whose admin has the API token of [`Central::token`].
     pub fn start() -> Self {
+        let (dir, template) = (Self::files(), &template().dir);
+        fs::create_dir_all(dir.path().join("data/keys")).expect("mkdir");
+        for file in ["mk8s.db", "keys/signing.pem"] {
+            fs::copy(template.join(file), dir.path().join("data").join(file)).expect("copy");
+        }
+        Self::start_in(dir, &[])
+    }
+
+    /// The configuration of one that has never started.
+    pub fn files() -> TempDir {
         let dir = tempfile::Builder::new().prefix("mk8s-central-").tempdir().expect("temporary directory");
         fs::write(dir.path().join("token"), TOKEN).expect("write");
         fs::write(dir.path().join("ghost-token"), format!("{TOKEN}-ghost")).expect("write");
         let config = "listen: 127.0.0.1:0\ndata_dir: data\nlog: {format: json}\nshutdown_grace_seconds: 5\n\
-                      bootstrap: {clusters: [{name: dev, token_file: token}, {name: ghost, token_file: ghost-token}]}\n";
+                      bootstrap:\n  admin_password_file: admin-password\n\
+                      \x20 clusters: [{name: dev, token_file: token}, {name: ghost, token_file: ghost-token}]\n";
+        fs::write(dir.path().join("admin-password"), ADMIN_PASSWORD).expect("write");
         fs::write(dir.path().join("central.yaml"), config).expect("write");
-        Self::start_in(dir, &[])
+        dir
+    }
+
+    /// The API token of the admin.
+    pub fn token() -> &'static str {
+        &template().token
     }
 
     /// Starts one with the files of another, and more flags.
@@ -79,8 +121,22 @@ impl Central {
         Self::start_in(dir, &["--listen", &listen])
     }
 
-    /// A client command, with the cluster `dev` chosen.
+    /// A client command of the admin, with the cluster `dev` chosen.
     pub fn mk8s(&self) -> Command {
+        let mut command = self.client();
+        command.env("MK8S_TOKEN", Self::token());
+        command
+    }
+
+    /// Logs the admin in, with a password, for client commands without a token.
+    pub fn log_in(&self) {
+        let mut login = self.client();
+        let args = ["login", "--email", "admin@localhost", "--password-stdin"];
+        run(login.args(args), ADMIN_PASSWORD.as_bytes()).expect(0);
+    }
+
+    /// A client command of whoever has logged in, with the cluster `dev` chosen.
+    pub fn client(&self) -> Command {
         let mut command = Command::new(MK8S);
         quiet(&mut command)
             .env("MK8S_SERVER", &self.url)
@@ -95,8 +151,15 @@ impl Central {
         run(self.mk8s().args(args), b"")
     }
 
-    /// curl, set up to trust this central.
+    /// curl, set up to trust this central, with the token of the admin.
     pub fn curl(&self) -> Command {
+        let mut command = self.anonymous_curl();
+        command.args(["--header", &format!("Authorization: Bearer {}", Self::token())]);
+        command
+    }
+
+    /// curl, set up to trust this central.
+    pub fn anonymous_curl(&self) -> Command {
         let mut command = Command::new("curl");
         command.args(["--silent", "--show-error", "--max-time", "60", "--cacert"]).arg(self.ca_file());
         command

@@ -14,8 +14,8 @@ fn central_error(text: &str) -> String {
 fn an_unknown_key_is_named_with_the_nearest_and_the_allowed_ones() {
     assert_eq!(
         central_error("lisen: x"),
-        "lisen in config.yaml: unknown key: did you mean listen? allowed: bootstrap, data_dir, listen, log, public_url, \
-         shutdown_grace_seconds, tls"
+        "lisen in config.yaml: unknown key: did you mean listen? allowed: auth, bootstrap, data_dir, database, listen, \
+         log, public_url, shutdown_grace_seconds, tls"
     );
     assert_eq!(
         central_error("tls: {mod: auto}"),
@@ -25,7 +25,7 @@ fn an_unknown_key_is_named_with_the_nearest_and_the_allowed_ones() {
         central_error("bootstrap: {clusters: [{name: a, token_file: b}, {name: c, tokenfile: d}]}"),
         "bootstrap.clusters[1].tokenfile in config.yaml: unknown key: did you mean token_file? allowed: name, token_file"
     );
-    assert!(central_error("zzzzzz:").contains("unknown key: allowed: bootstrap"));
+    assert!(central_error("zzzzzz:").contains("unknown key: allowed: auth, bootstrap"));
     assert!(central_error("log.level: info").contains("write log: on a line of its own and level: indented"));
 }
 
@@ -72,6 +72,35 @@ fn a_wrong_type_is_told_with_what_is_expected() {
         (
             "bootstrap: {clusters: [{name: 1, token_file: b}]}",
             "bootstrap.clusters[0].name in config.yaml: the number 1 is not a text: put it in quotes",
+        ),
+        (
+            "bootstrap: {admin_email: ann}",
+            "bootstrap.admin_email in config.yaml: \"ann\" is not an email address, such as admin@example.com",
+        ),
+        (
+            "database: {connections: 300}",
+            "database.connections in config.yaml: the number 300 is not a whole number from 1 to 64",
+        ),
+        ("database: {url: [hunter2]}", "database.url in config.yaml: a list is not a text"),
+        (
+            "auth: {access_token_seconds: 5}",
+            "auth.access_token_seconds in config.yaml: 5 is not a whole number of seconds from 60 to 3600",
+        ),
+        (
+            "auth: {session_days: 99999}",
+            "auth.session_days in config.yaml: the number 99999 is not a whole number of days from 1 to 365",
+        ),
+        (
+            "auth: {accepted_key_files: a.pem}",
+            "auth.accepted_key_files in config.yaml: \"a.pem\" is not a list of paths",
+        ),
+        (
+            "auth: {accepted_key_files: [1]}",
+            "auth.accepted_key_files[0] in config.yaml: the number 1 is not a path: put it in quotes",
+        ),
+        (
+            "auth: {accepted_key_files: ['']}",
+            "auth.accepted_key_files[0] in config.yaml: the value is empty: give one, or leave the key out",
         ),
         ("bootstrap: {clusters: [a]}", "bootstrap.clusters[0] in config.yaml: \"a\" is not a section with keys"),
         (

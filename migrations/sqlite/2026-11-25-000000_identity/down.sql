@@ -1,0 +1,11 @@
+DROP TABLE login_attempts;
+DROP TABLE agent_tokens;
+DROP TABLE clusters;
+DROP TABLE api_token_roles;
+DROP TABLE api_tokens;
+DROP TABLE refresh_tokens;
+DROP TABLE sessions;
+DROP TABLE user_roles;
+DROP TABLE roles;
+DROP TABLE users;
+DROP TABLE settings;

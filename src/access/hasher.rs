@@ -1,0 +1,192 @@
+//! Password hashing in bounded numbers, so that a flood of logins cannot take the machine from everyone else.
+
+use std::sync::Arc;
+use std::thread::available_parallelism;
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use super::password::{self, PasswordError};
+use crate::model::Password;
+
+/// The most hashes that are computed at once; fewer on a machine with fewer cores.
+const AT_ONCE: usize = 2;
+
+/// The most that wait for their turn.
+const WAITING: usize = 32;
+
+/// Computes password hashes, a few at a time, away from the threads that serve requests.
+#[derive(Clone, Debug)]
+pub struct Hasher {
+    cost: u32,
+    /// One for each hash that is computed.
+    turns: Arc<Semaphore>,
+    /// One for each hash that is computed or waits.
+    places: Arc<Semaphore>,
+}
+
+/// Why nothing was hashed.
+#[derive(Debug, thiserror::Error)]
+pub enum HashError {
+    /// As many wait as may.
+    #[error("too many logins at the same time: try again in a few seconds")]
+    Overloaded,
+    /// The program is stopping.
+    #[error("the program is stopping")]
+    Stopping,
+    /// The computation failed in a way that it never should.
+    #[error("cannot compute the password hash")]
+    Failed,
+    /// The password cannot be hashed.
+    #[error(transparent)]
+    Password(#[from] PasswordError),
+}
+
+/// The right to compute one hash, given back when dropped.
+struct Turn {
+    _turn: OwnedSemaphorePermit,
+    _place: OwnedSemaphorePermit,
+}
+
+impl Hasher {
+    /// A hasher with nothing to do; see [`super::COST`].
+    pub fn new(cost: u32) -> Self {
+        let cores = available_parallelism().map_or(1, usize::from);
+        Self::with_bounds(cost, cores.min(AT_ONCE), WAITING)
+    }
+
+    fn with_bounds(cost: u32, at_once: usize, waiting: usize) -> Self {
+        Self { cost, turns: Arc::new(Semaphore::new(at_once)), places: Arc::new(Semaphore::new(at_once + waiting)) }
+    }
+
+    /// Whether a hash is that of a password. No hash, for a user who does not exist, takes as long and is false.
+    ///
+    /// # Errors
+    /// Too many are waiting, or the program is stopping.
+    pub async fn verify(&self, password: Password, hash: Option<String>) -> Result<bool, HashError> {
+        let cost = self.cost;
+        self.compute(move || match hash {
+            Some(hash) => password::verify(&password, &hash),
+            None => password::verify_nobody(&password, cost),
+        })
+        .await
+    }
+
+    /// The hash of a password. Whether it is a good one is not asked; see [`super::check_new_password`].
+    ///
+    /// # Errors
+    /// Too many are waiting, the program is stopping, or the password has more than 72 bytes or a NUL.
+    pub async fn hash(&self, password: Password) -> Result<String, HashError> {
+        let cost = self.cost;
+        Ok(self.compute(move || password::hash(&password, cost)).await??)
+    }
+
+    /// Waits for a turn and computes. Who leaves while waiting gives the place back; what is already being computed
+    /// keeps its turn until it is done, since a thread cannot be stopped.
+    async fn compute<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T, HashError> {
+        let turn = self.turn().await?;
+        let task = tokio::task::spawn_blocking(move || {
+            let result = work();
+            drop(turn);
+            result
+        });
+        task.await.map_err(|e| if e.is_panic() { HashError::Failed } else { HashError::Stopping })
+    }
+
+    async fn turn(&self) -> Result<Turn, HashError> {
+        let place = Arc::clone(&self.places).try_acquire_owned().map_err(|_| HashError::Overloaded)?;
+        let turn = Arc::clone(&self.turns).acquire_owned().await.map_err(|_| HashError::Stopping)?;
+        Ok(Turn { _turn: turn, _place: place })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+
+    use futures_util::future::join_all;
+
+    use super::*;
+
+    fn password() -> Password {
+        Password::from("correct horse".to_owned())
+    }
+
+    fn free(hasher: &Hasher) -> (usize, usize) {
+        (hasher.turns.available_permits(), hasher.places.available_permits())
+    }
+
+    async fn until(what: impl Fn() -> bool) {
+        let deadline = tokio::time::Instant::now() + std::time::Duration::from_secs(20);
+        while !what() {
+            assert!(tokio::time::Instant::now() < deadline, "it never came");
+            tokio::task::yield_now().await;
+        }
+    }
+
+    #[tokio::test]
+    async fn a_password_is_recognised_and_nobody_has_one() {
+        let hasher = Hasher::new(4);
+        let hash = hasher.hash(password()).await.unwrap();
+        assert!(hasher.verify(password(), Some(hash.clone())).await.unwrap());
+        assert!(!hasher.verify(Password::from("wrong".to_owned()), Some(hash)).await.unwrap());
+        assert!(!hasher.verify(password(), None).await.unwrap());
+        let long = hasher.hash(Password::from("x".repeat(73))).await;
+        assert!(matches!(long, Err(HashError::Password(PasswordError::Weak(_)))));
+    }
+
+    #[tokio::test]
+    async fn at_most_two_are_computed_and_32_wait() {
+        let hasher = Hasher::new(4);
+        let (turns, places) = free(&hasher);
+        assert!((1..=2).contains(&turns) && places == turns + 32, "{turns} {places}");
+        let verdicts = join_all((0..places + 5).map(|_| hasher.verify(password(), None))).await;
+        let refused = verdicts.iter().filter(|v| matches!(v, Err(HashError::Overloaded))).count();
+        assert_eq!((refused, verdicts.len() - refused), (5, places));
+        assert_eq!(free(&hasher), (turns, places));
+    }
+
+    #[tokio::test]
+    async fn one_too_many_is_refused_at_once_and_the_next_is_served_when_a_turn_is_free() {
+        let hasher = Hasher::with_bounds(4, 1, 1);
+        let (release, gate) = mpsc::channel::<()>();
+        let (busy, waiting) = (hasher.clone(), hasher.clone());
+        let first = tokio::spawn(async move { busy.compute(move || gate.recv().is_ok()).await });
+        until(|| free(&hasher) == (0, 1)).await;
+        let second = tokio::spawn(async move { waiting.compute(|| 2).await });
+        until(|| free(&hasher) == (0, 0)).await;
+        assert!(matches!(hasher.compute(|| 3).await, Err(HashError::Overloaded)));
+        release.send(()).unwrap();
+        assert!(first.await.unwrap().unwrap());
+        assert_eq!(second.await.unwrap().unwrap(), 2);
+        assert_eq!(hasher.compute(|| 4).await.unwrap(), 4);
+        assert_eq!(free(&hasher), (1, 2));
+    }
+
+    #[tokio::test]
+    async fn who_leaves_takes_no_place_along() {
+        let hasher = Hasher::with_bounds(4, 1, 1);
+        let (release, gate) = mpsc::channel::<()>();
+        let (busy, waiting) = (hasher.clone(), hasher.clone());
+        let computed = tokio::spawn(async move { busy.compute(move || gate.recv().is_ok()).await });
+        until(|| free(&hasher) == (0, 1)).await;
+        let waits = tokio::spawn(async move { waiting.compute(|| ()).await });
+        until(|| free(&hasher) == (0, 0)).await;
+        waits.abort();
+        until(|| free(&hasher) == (0, 1)).await;
+        // What is being computed goes on without its caller, and counts until it is done.
+        computed.abort();
+        assert!(computed.await.unwrap_err().is_cancelled());
+        assert_eq!(free(&hasher), (0, 1));
+        release.send(()).unwrap();
+        until(|| free(&hasher) == (1, 2)).await;
+        assert!(!hasher.verify(password(), None).await.unwrap());
+    }
+
+    #[tokio::test]
+    async fn work_that_panics_gives_its_turn_back() {
+        let hasher = Hasher::with_bounds(4, 1, 0);
+        assert!(matches!(hasher.compute(|| -> () { panic!("on purpose") }).await, Err(HashError::Failed)));
+        assert_eq!(free(&hasher), (1, 1));
+        assert_eq!(hasher.compute(|| 1).await.unwrap(), 1);
+    }
+}

@@ -1,0 +1,136 @@
+//! Who is asking: from what a request shows to the caller, and whether that still holds while a stream runs.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use tracing::warn;
+
+use super::changes::Stamp;
+use super::state::Central;
+use crate::access::{Caller, Credential, TokenHash, TokenKind};
+use crate::model::{ErrorCode, Failure, SessionId, UserId};
+use crate::store::{api_tokens, callers};
+
+/// How many callers are remembered; beyond, all are forgotten and asked for again.
+const MAX_CACHED: usize = 8_192;
+
+/// How often a running stream's caller is checked without a change: its token may have expired.
+const RECHECK: Duration = Duration::from_secs(3);
+
+/// The time of a token's last use is written down this often.
+pub const TOUCH_EVERY: SignedDuration = SignedDuration::from_mins(1);
+
+/// The callers that were identified lately, by the hash of what they showed.
+#[derive(Default)]
+pub struct Callers(Mutex<HashMap<TokenHash, (Caller, Stamp)>>);
+
+/// A caller, and what it was recognised by.
+#[derive(Clone)]
+pub struct Identified {
+    /// Who it is.
+    pub caller: Caller,
+    shown: TokenHash,
+    stamp: Stamp,
+}
+
+impl Callers {
+    fn get(&self, central: &Central, shown: &TokenHash) -> Option<(Caller, Stamp)> {
+        let cached = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let (caller, stamp) = cached.get(shown)?;
+        let valid = central.changes.is_fresh(*stamp) && caller.expires_at() > Timestamp::now();
+        valid.then(|| (caller.clone(), *stamp))
+    }
+
+    fn put(&self, shown: TokenHash, caller: Caller, stamp: Stamp) {
+        let mut cached = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if cached.len() >= MAX_CACHED {
+            cached.clear();
+        }
+        cached.insert(shown, (caller, stamp));
+    }
+}
+
+impl Central {
+    /// The caller who shows a bearer token.
+    pub async fn identify(&self, bearer: &str) -> Result<Identified, Failure> {
+        let shown = TokenHash::of(bearer);
+        if let Some((caller, stamp)) = self.callers.get(self, &shown) {
+            return Ok(Identified { caller, shown, stamp });
+        }
+        let stamp = self.changes.stamp();
+        let caller = match TokenKind::of(bearer) {
+            TokenKind::Api => self.by_api_token(&shown).await?,
+            TokenKind::Access => self.by_access_token(bearer).await?,
+            TokenKind::Agent | TokenKind::Refresh | TokenKind::Unknown => None,
+        };
+        let caller = caller.ok_or_else(|| unauthenticated("the token is not valid, or not any more: log in again"))?;
+        self.callers.put(shown.clone(), caller.clone(), stamp);
+        Ok(Identified { caller, shown, stamp })
+    }
+
+    async fn by_access_token(&self, token: &str) -> Result<Option<Caller>, Failure> {
+        let Ok(claims) = self.keys.verify(token, Timestamp::now()) else { return Ok(None) };
+        self.by_session(claims.sid, claims.sub, claims.exp).await
+    }
+
+    async fn by_session(
+        &self,
+        session: SessionId,
+        user: UserId,
+        expires_at: Timestamp,
+    ) -> Result<Option<Caller>, Failure> {
+        let found = self.store.read(move |c| callers::by_session(c, session, Timestamp::now())).await?;
+        Ok(found.filter(|found| found.user == user).map(|found| {
+            Caller::new(found.user, found.email, found.roles, Credential::Session { id: session }, expires_at)
+        }))
+    }
+
+    async fn by_api_token(&self, shown: &TokenHash) -> Result<Option<Caller>, Failure> {
+        let (hash, now) = (shown.clone(), Timestamp::now());
+        let Some(found) = self.store.read(move |c| callers::by_api_token(c, &hash, now)).await? else {
+            return Ok(None);
+        };
+        if found.last_used_at.is_none_or(|then| now.duration_since(then) > TOUCH_EVERY) {
+            let (store, token) = (self.store.clone(), found.token);
+            tokio::spawn(async move {
+                if let Err(error) = store.write(move |c| api_tokens::touch(c, token, now)).await {
+                    warn!(%token, %error, "the last use of an API token was not written down");
+                }
+            });
+        }
+        let credential = Credential::ApiToken { id: found.token };
+        Ok(Some(Caller::new(found.user, found.email, found.roles, credential, found.expires_at)))
+    }
+
+    /// Waits until the caller of a running stream may not have it any more; why. While the database does not answer,
+    /// what runs goes on.
+    pub async fn until_revoked(&self, identified: &Identified) -> &'static str {
+        let mut changes = self.changes.subscribe();
+        let mut wait = self.changes.is_current(identified.stamp);
+        loop {
+            if std::mem::replace(&mut wait, true) {
+                // The sender lives as long as central.
+                let _ = tokio::time::timeout(RECHECK, changes.changed()).await;
+            }
+            let found = match identified.caller.credential() {
+                // The access token was valid when the stream began; the session is what may end.
+                Credential::Session { id } => {
+                    self.by_session(id, identified.caller.user_id(), identified.caller.expires_at()).await
+                }
+                Credential::ApiToken { .. } => self.by_api_token(&identified.shown).await,
+            };
+            match found {
+                Ok(None) => return "the session or token of the caller has ended",
+                Ok(Some(caller)) if caller.roles().is_empty() => return "the caller has no role any more",
+                Ok(Some(_)) | Err(_) => {}
+            }
+        }
+    }
+}
+
+/// The answer to a request that shows nothing, or what is not valid.
+pub fn unauthenticated(detail: &str) -> Failure {
+    Failure::new(ErrorCode::Unauthenticated, detail)
+}

@@ -1,0 +1,46 @@
+//! Request bodies as JSON, read strictly, with errors that repeat no value: it may be a secret.
+
+use axum::extract::{FromRequest, Request};
+use serde::de::DeserializeOwned;
+
+use super::body;
+use crate::model::{ErrorCode, Failure};
+
+/// A body that was understood.
+pub struct Strict<T>(pub T);
+
+impl<T: DeserializeOwned, S: Sync> FromRequest<S> for Strict<T> {
+    type Rejection = Failure;
+
+    async fn from_request(request: Request, _: &S) -> Result<Self, Failure> {
+        let bytes = body::read(request.into_body()).await?;
+        serde_json::from_slice(&bytes).map(Self).map_err(|error| {
+            let detail = format!("the request is not valid JSON for this operation: {}", without_value(&error));
+            Failure::new(ErrorCode::InvalidRequest, detail)
+        })
+    }
+}
+
+/// What is wrong, without the value that is.
+fn without_value(error: &serde_json::Error) -> String {
+    let text = error.to_string();
+    match text.split_once(", expected ") {
+        Some((before, expected)) if before.starts_with("invalid ") => format!("expected {expected}"),
+        _ => text,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::session::Login;
+
+    #[test]
+    fn errors_repeat_no_value() {
+        let error = |json: &str| without_value(&serde_json::from_str::<Login>(json).unwrap_err());
+        assert_eq!(error(r#"{"email":"a@b","password":4711}"#), "expected a string at line 1 column 31");
+        assert!(!error(r#"["a", ["hunter2"]]"#).contains("hunter2"));
+        assert!(error(r#"{"email":"a@b"}"#).contains("missing field `password`"));
+        assert!(error(r#"{"email":"a@b","password":"x","otp":1}"#).contains("unknown field `otp`"));
+    }
+}

@@ -1,0 +1,77 @@
+//! `/admin/users` and `/admin/roles`.
+
+use std::sync::Arc;
+
+use axum::extract::rejection::PathRejection;
+use axum::extract::{Path, State};
+use axum::{Extension, Json};
+use http::StatusCode;
+
+use super::auth::{Secret, secret};
+use super::json::Strict;
+use crate::access::Caller;
+use crate::central::state::Central;
+use crate::central::users::UserRef;
+use crate::model::role::RoleList;
+use crate::model::user::{CreatedUser, NewUser, UserChange, UserList, UserRoles};
+use crate::model::{Failure, User};
+use crate::store::roles;
+
+type InPath = Result<Path<String>, PathRejection>;
+
+fn user(id: InPath) -> Result<UserRef, Failure> {
+    UserRef::parse(&id.map(|Path(id)| id).unwrap_or_default())
+}
+
+/// All users.
+pub async fn list(State(central): State<Arc<Central>>) -> Result<Json<UserList>, Failure> {
+    Ok(Json(UserList { users: central.users().await? }))
+}
+
+/// One user.
+pub async fn show(State(central): State<Arc<Central>>, id: InPath) -> Result<Json<User>, Failure> {
+    central.user(user(id)?).await.map(Json)
+}
+
+/// Another user.
+pub async fn create(
+    State(central): State<Arc<Central>>,
+    Extension(admin): Extension<Caller>,
+    Strict(new): Strict<NewUser>,
+) -> Result<(StatusCode, Secret<CreatedUser>), Failure> {
+    Ok((StatusCode::CREATED, secret(central.create_user(&admin, new).await?)))
+}
+
+/// Disables, enables, resets the password.
+pub async fn change(
+    State(central): State<Arc<Central>>,
+    Extension(admin): Extension<Caller>,
+    id: InPath,
+    Strict(change): Strict<UserChange>,
+) -> Result<Json<User>, Failure> {
+    central.change_user(&admin, user(id)?, change).await.map(Json)
+}
+
+/// Other roles.
+pub async fn set_roles(
+    State(central): State<Arc<Central>>,
+    Extension(admin): Extension<Caller>,
+    id: InPath,
+    Strict(wanted): Strict<UserRoles>,
+) -> Result<Json<User>, Failure> {
+    central.set_roles(&admin, user(id)?, wanted.roles).await.map(Json)
+}
+
+/// One user less.
+pub async fn delete(
+    State(central): State<Arc<Central>>,
+    Extension(admin): Extension<Caller>,
+    id: InPath,
+) -> Result<StatusCode, Failure> {
+    central.delete_user(&admin, user(id)?).await.map(|()| StatusCode::NO_CONTENT)
+}
+
+/// All roles.
+pub async fn roles(State(central): State<Arc<Central>>) -> Result<Json<RoleList>, Failure> {
+    Ok(Json(RoleList { roles: central.store.read(roles::list).await? }))
+}

@@ -1,0 +1,172 @@
+//! Sessions: what lets a user in, what keeps others out, and what a session survives.
+
+use std::thread;
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::Signal::SIGKILL;
+use serde_json::{Value, json};
+
+use crate::support::stack::ADMIN_PASSWORD;
+use crate::support::{Central, PATIENCE};
+
+const EMAIL: &str = "admin@localhost";
+
+#[test]
+fn a_session_begins_is_renewed_and_ends() {
+    let central = Central::start();
+    let tokens = central.admin();
+    assert_eq!(tokens.body["token_type"], "Bearer");
+    assert_eq!(tokens.body["expires_in"], 600);
+    assert_eq!(tokens.body["user"]["roles"], json!(["admin"]));
+    let access = tokens.text("access_token");
+    let me = central.get("/auth/me", &access).expect(200);
+    assert_eq!((&me.body["user"]["email"], &me.body["api_token"]), (&json!(EMAIL), &Value::Null));
+
+    let refresh = |token: &str| central.post("/auth/refresh", "", &json!({ "refresh_token": token }));
+    let next = refresh(&tokens.text("refresh_token")).expect(200);
+    assert_ne!(next.text("refresh_token"), tokens.text("refresh_token"));
+    assert_ne!(next.text("access_token"), access);
+    central.get("/clusters", &next.text("access_token")).expect(200);
+
+    central.api("POST", "/auth/logout", &next.text("access_token"), None).expect(204);
+    // Both access tokens are of that session.
+    for token in [&access, &next.text("access_token")] {
+        central.get("/clusters", token).expect(401);
+    }
+    refresh(&next.text("refresh_token")).expect(401);
+}
+
+#[test]
+fn every_refused_login_looks_alike() {
+    let central = Central::start();
+    let id = central.make_user("disabled@example.com", &["viewer"]).text("id");
+    let disable = json!({ "disabled": true });
+    central.api("PATCH", &format!("/admin/users/{id}"), Central::token(), Some(&disable)).expect(200);
+    let mut seen = Vec::new();
+    for (email, password) in [
+        (EMAIL, "wrong password"),
+        ("nobody@example.com", ADMIN_PASSWORD),
+        ("disabled@example.com", ADMIN_PASSWORD),
+        ("no address", ADMIN_PASSWORD),
+        (EMAIL, ""),
+        (EMAIL, &"x".repeat(73)),
+        (EMAIL, &format!("{ADMIN_PASSWORD}\0")),
+    ] {
+        let mut answer = central.login(email, password).expect(401).body;
+        answer.as_object_mut().expect("object").remove("request_id");
+        seen.push(answer);
+    }
+    assert!(seen.iter().all(|answer| *answer == seen[0]), "{seen:#?}");
+    for email in ["Admin@LOCALHOST", " admin@localhost ", "\u{ff41}dmin@localhost"] {
+        central.login(email, ADMIN_PASSWORD).expect(200);
+    }
+}
+
+/// The counter is in the database, it counts spellings of one address as one, and other names do not push it out.
+#[test]
+fn guessing_is_slowed_down_across_restarts_and_spellings() {
+    let mut central = Central::start();
+    for (i, email) in [EMAIL, "ADMIN@localhost", " admin@localhost", "\u{ff41}dmin@localhost", EMAIL, EMAIL, EMAIL, EMAIL]
+        .into_iter()
+        .enumerate()
+    {
+        central.login(email, "wrong password").expect(401);
+        if i == 5 {
+            central.process.signal(SIGKILL);
+            central.process.wait(PATIENCE);
+            central = central.restart();
+        }
+    }
+    for i in 0..20 {
+        central.login(&format!("user{i}@example.com"), "wrong password").expect(401);
+    }
+    // Others log in, the right password is not even looked at.
+    central.login(EMAIL, ADMIN_PASSWORD).expect(401);
+    assert!(central.get("/auth/me", Central::token()).expect(200).body["api_token"].is_string());
+    // 5 free attempts, then 1, 2 and 4 seconds.
+    let since = Instant::now();
+    while central.login(EMAIL, ADMIN_PASSWORD).status != 200 {
+        assert!(since.elapsed() < Duration::from_secs(30), "never let in again");
+        thread::sleep(Duration::from_millis(500));
+    }
+}
+
+/// A stolen refresh token shows itself: whoever comes second ends the session of both.
+#[test]
+fn a_refresh_token_that_is_used_again_ends_the_session() {
+    let central = Central::start();
+    let refresh = |token: &str| central.post("/auth/refresh", "", &json!({ "refresh_token": token }));
+    let first = central.admin();
+    let second = refresh(&first.text("refresh_token")).expect(200);
+    // A lost answer is no theft: the same request gets the same token for a while.
+    let again = refresh(&first.text("refresh_token")).expect(200);
+    assert_eq!(again.text("refresh_token"), second.text("refresh_token"));
+    let third = refresh(&second.text("refresh_token")).expect(200);
+    thread::sleep(Duration::from_millis(10_500));
+    let said = refresh(&first.text("refresh_token")).expect(401).text("detail");
+    assert!(said.contains("used before"), "{said}");
+    refresh(&third.text("refresh_token")).expect(401);
+    central.get("/clusters", &third.text("access_token")).expect(401);
+    refresh("mk8s_refresh_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA").expect(401);
+}
+
+#[test]
+fn a_password_is_changed_by_its_owner() {
+    let central = Central::start();
+    let (mine, other) = (central.admin(), central.admin());
+    let change = |current: &str, new: &str| {
+        let body = json!({ "current_password": current, "new_password": new });
+        central.post("/auth/password", &mine.text("access_token"), &body)
+    };
+    change("not the password", "a new long password").expect(403);
+    for (weak, why) in
+        [("short", "12 characters"), (&"x".repeat(73), "72 bytes"), (&"\u{1f600}".repeat(19), "72 bytes"), ("with a \0 inside it", "NUL")]
+    {
+        let said = change(ADMIN_PASSWORD, weak).expect(400).text("detail");
+        assert!(said.contains(why), "{said}");
+    }
+    let longest = "\u{1f600}".repeat(18);
+    change(ADMIN_PASSWORD, &longest).expect(204);
+    central.login(EMAIL, ADMIN_PASSWORD).expect(401);
+    central.login(EMAIL, &longest).expect(200);
+    // The session that changed it goes on, the others end.
+    central.get("/clusters", &mine.text("access_token")).expect(200);
+    central.get("/clusters", &other.text("access_token")).expect(401);
+    central.post("/auth/refresh", "", &json!({ "refresh_token": other.text("refresh_token") })).expect(401);
+    central.post("/auth/password", Central::token(), &json!({ "current_password": longest, "new_password": "x".repeat(12) })).expect(403);
+}
+
+/// Unknown users cost the same time as wrong passwords: the ratio of the medians of 30 runs. A noisy machine gets three
+/// chances; a missing hash is a ratio of 0.1.
+#[test]
+fn an_unknown_user_takes_as_long_as_a_wrong_password() {
+    let central = Central::start();
+    let time = |email: &str| {
+        let since = Instant::now();
+        central.login(email, "wrong password").expect(401);
+        since.elapsed()
+    };
+    let median = |mut times: Vec<Duration>| {
+        times.sort();
+        times[times.len() / 2].as_secs_f64()
+    };
+    let ratio = |round: usize| {
+        // Five attempts each, as more are slowed down.
+        let user = |i: usize| format!("user{}-{round}@example.com", i / 5);
+        (0..30).step_by(5).for_each(|i| drop(central.make_user(&user(i), &[])));
+        let (mut wrong, mut unknown) = (Vec::new(), Vec::new());
+        for i in 0..30 {
+            wrong.push(time(&user(i)));
+            unknown.push(time(&format!("nobody{i}-{round}@example.com")));
+        }
+        median(unknown) / median(wrong)
+    };
+    let mut ratios = Vec::new();
+    for round in 0..3 {
+        ratios.push(ratio(round));
+        if (0.9..=1.1).contains(&ratios[round]) {
+            return;
+        }
+    }
+    panic!("{ratios:?}");
+}

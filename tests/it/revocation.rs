@@ -1,0 +1,99 @@
+//! What was taken away is gone within five seconds, for requests and for streams that run.
+
+use std::time::Duration;
+
+use serde_json::json;
+
+use crate::support::{Central, Namespace, PATIENCE, Process, Stack, run, wait_for};
+
+/// How long a right may outlive its end.
+const LIMIT: Duration = Duration::from_secs(5);
+
+/// What is taken away.
+#[derive(Clone, Copy, Debug)]
+enum Taken {
+    Session,
+    User,
+    Roles,
+    ApiToken,
+}
+
+/// A user's token, by a session or an API token, and its revocation.
+fn token(central: &Central, taken: Taken) -> (String, impl Fn()) {
+    let session = central.user("ann@example.com", &["developer"]);
+    let made = central.post("/tokens", &session, &json!({ "name": "ci" })).expect(201);
+    let token = if matches!(taken, Taken::ApiToken) { made.text("token") } else { session.clone() };
+    let path = "/admin/users/ann@example.com";
+    let revoke = move || match taken {
+        Taken::Session => drop(central.api("POST", "/auth/logout", &session, None).expect(204)),
+        Taken::User => {
+            drop(central.api("PATCH", path, Central::token(), Some(&json!({ "disabled": true }))).expect(200));
+        }
+        Taken::Roles => {
+            let none = json!({ "roles": [] });
+            drop(central.api("PUT", &format!("{path}/roles"), Central::token(), Some(&none)).expect(200));
+        }
+        Taken::ApiToken => {
+            drop(central.api("DELETE", &format!("/tokens/{}", made.text("id")), &session, None).expect(204));
+        }
+    };
+    (token, revoke)
+}
+
+#[test]
+fn what_is_taken_away_ends_requests_and_streams() {
+    for taken in [Taken::Session, Taken::User, Taken::Roles, Taken::ApiToken] {
+        let (stack, namespace) = (Stack::start(), Namespace::create());
+        let central = &stack.central;
+        namespace.pod("talk", "yes | head -c 100000000; exec sleep 100000");
+        let (token, revoke) = token(central, taken);
+        let url = format!("{}/clusters/dev/exec", central.url);
+        let header = format!("Authorization: Bearer {token}");
+        let ns = namespace.0.as_str();
+        // A watch over a WebSocket, one over POST, and a stream whose reader has stalled.
+        let mut watch = Process::start(
+            central.client().env("MK8S_TOKEN", &token).args(["kubectl", "-n", ns, "get", "pods", "--watch"]),
+        );
+        let body = json!({ "command": ["-n", ns, "get", "pods", "--watch"] }).to_string();
+        let mut post =
+            Process::start(central.anonymous_curl().args(["--no-buffer", "--header", &header, "--data", &body, &url]));
+        let body = json!({ "command": ["-n", ns, "logs", "-f", "talk"] }).to_string();
+        let mut stalled = std::process::Command::new("sh");
+        stalled.args(["-c", r#"curl --silent --cacert "$1" --header "$2" --data "$3" "$4" | sleep 1000"#, "sh"]);
+        let stalled = Process::start(stalled.arg(central.ca_file()).args([&header, &body, &url]));
+        wait_for("output of both", PATIENCE, || (!watch.stdout().is_empty() && !post.stdout().is_empty()).then_some(()));
+        wait_for("three commands", PATIENCE, || (stack.agent.children().len() == 3).then_some(()));
+
+        revoke();
+        wait_for(&format!("the end of all commands ({taken:?})"), LIMIT, || {
+            stack.agent.children().is_empty().then_some(())
+        });
+        let status = if matches!(taken, Taken::Roles) { 404 } else { 401 };
+        central.get("/clusters/dev", &token).expect(status);
+        assert_eq!(watch.wait(LIMIT), 2);
+        let said = watch.stderr().join("\n");
+        assert!(said.contains("the command was ended: the "), "{taken:?}: {said}");
+        assert_eq!(post.wait(LIMIT), 0);
+        let said = String::from_utf8(post.stdout()).expect("text");
+        assert!(said.contains("the command was ended: the ") && !said.contains("exit_code"), "{said}");
+        drop(stalled);
+    }
+}
+
+#[test]
+fn a_revoked_agent_token_and_a_deleted_cluster_end_what_runs() {
+    for path in ["/admin/clusters/dev/tokens/", "/admin/clusters/dev"] {
+        let stack = Stack::start();
+        let mut watch =
+            Process::start(stack.central.mk8s().args(["kubectl", "get", "pods", "-A", "--watch"]));
+        wait_for("a command", PATIENCE, || (!watch.stdout().is_empty()).then_some(()));
+        let tokens = stack.central.get("/admin/clusters/dev/tokens", Central::token()).expect(200);
+        let id = tokens.body["tokens"][0]["id"].as_str().expect("id").to_owned();
+        let path = if path.ends_with('/') { format!("{path}{id}") } else { path.to_owned() };
+        stack.central.api("DELETE", &path, Central::token(), None).expect(204);
+        assert_eq!(watch.wait(LIMIT), 2);
+        wait_for("no kubectl", LIMIT, || stack.agent.children().is_empty().then_some(()));
+        let code = run(stack.central.mk8s().args(["kubectl", "get", "pods"]), b"").code;
+        assert!(code == 5 || code == 6, "{code}");
+    }
+}
