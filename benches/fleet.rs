@@ -13,7 +13,7 @@ const CONNECTIONS: u8 = 2;
 const FIRST: usize = 10;
 
 pub async fn run() -> anyhow::Result<()> {
-    let central = Central::start(AGENTS)?;
+    let central = Central::start(AGENTS).await?;
     let stop = CancellationToken::new();
     let start = |i| tokio::spawn(mk8s::agent::run(central.agent_config(i, CONNECTIONS), stop.clone()));
     let mut agents: Vec<_> = (0..FIRST).map(start).collect();

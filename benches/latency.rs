@@ -7,7 +7,7 @@ use super::support::{Central, direct, drain, percentile, post_exec};
 const ROUNDS: usize = 600;
 
 pub async fn run() -> anyhow::Result<()> {
-    let central = Central::start(1)?;
+    let central = Central::start(1).await?;
     let _agent = central.start_agent(2).await?;
     let kubectl = central.kubectl();
     let mut sender = central.connection().await?;
@@ -16,7 +16,7 @@ pub async fn run() -> anyhow::Result<()> {
         let start = Instant::now();
         tokio::task::block_in_place(|| direct(&kubectl, &["noop"]))?;
         let middle = Instant::now();
-        drain(post_exec(&mut sender, &["noop"], "application/x-ndjson").await?).await?;
+        drain(post_exec(&central, &mut sender, &["noop"], "application/x-ndjson").await?).await?;
         if round >= 50 {
             without.push(middle - start);
             with.push(middle.elapsed());

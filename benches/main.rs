@@ -4,6 +4,7 @@
 //! only the benchmarks whose names contain it.
 
 mod fleet;
+mod identity;
 mod latency;
 mod memory;
 mod stalled;
@@ -26,6 +27,9 @@ fn main() -> anyhow::Result<()> {
         }
         if run("stalled") {
             stalled::run().await?;
+        }
+        if run("identity") {
+            identity::run().await?;
         }
         if run("fleet") {
             fleet::run().await?;

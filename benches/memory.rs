@@ -3,7 +3,7 @@
 use super::support::Central;
 
 pub async fn run() -> anyhow::Result<()> {
-    let central = Central::start(1)?;
+    let central = Central::start(1).await?;
     let agent = central.start_agent(2).await?;
     println!("memory: idle, resident");
     println!("  central     {:>6.1} MiB", central.server.rss_kib()? as f64 / 1024.0);

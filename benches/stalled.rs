@@ -14,7 +14,7 @@ const PINGS: usize = 40;
 const STALLED_BYTES: usize = 64 << 20;
 
 pub async fn run() -> anyhow::Result<()> {
-    let central = Central::start(1)?;
+    let central = Central::start(1).await?;
     let _agent = central.start_agent(1).await?;
     let client = central.client()?;
     let mut others = Vec::new();
@@ -27,7 +27,7 @@ pub async fn run() -> anyhow::Result<()> {
         ping_all(&mut others, &mut without).await?;
         // The response is held and never read: all that it can send waits.
         let mut sender = central.connection().await?;
-        let stalled = post_exec(&mut sender, &["zeros", &STALLED_BYTES.to_string()], "text/plain").await?;
+        let stalled = post_exec(&central, &mut sender, &["zeros", &STALLED_BYTES.to_string()], "text/plain").await?;
         tokio::time::sleep(Duration::from_millis(300)).await;
         ping_all(&mut others, &mut with).await?;
         drop(stalled);

@@ -13,9 +13,11 @@ use http_body_util::{BodyExt as _, Full};
 use hyper::body::{Bytes, Incoming};
 use hyper::client::conn::http1::SendRequest;
 use hyper_util::rt::TokioIo;
-use mk8s::client::Client;
+use mk8s::client::{Client, Credential};
 use mk8s::config::AgentConfig;
 use mk8s::model::ClusterStatus;
+use mk8s::model::session::Login;
+use mk8s::model::token::NewApiToken;
 use mk8s::tls::{Alpn, Connector, Trust};
 use tempfile::TempDir;
 
@@ -43,6 +45,14 @@ impl Drop for Server {
 }
 
 impl Server {
+    /// The processor time that it has used, in microseconds; the kernel counts in steps of 10 ms.
+    pub fn cpu_micros(&self) -> anyhow::Result<u64> {
+        let stat = fs::read_to_string(format!("/proc/{}/stat", self.0.id()))?;
+        let fields: Vec<&str> = stat.rsplit(')').next().context("stat")?.split_whitespace().collect();
+        let ticks = fields.get(11).context("utime")?.parse::<u64>()? + fields.get(12).context("stime")?.parse::<u64>()?;
+        Ok(ticks * 10_000)
+    }
+
     /// Its resident memory, in KiB.
     pub fn rss_kib(&self) -> anyhow::Result<u64> {
         let status = fs::read_to_string(format!("/proc/{}/status", self.0.id()))?;
@@ -59,11 +69,13 @@ pub struct Central {
     pub url: String,
     /// Its files, and those of its agents.
     pub dir: TempDir,
+    /// An API token of its admin.
+    pub token: String,
 }
 
 impl Central {
     /// Starts one.
-    pub fn start(clusters: usize) -> anyhow::Result<Self> {
+    pub async fn start(clusters: usize) -> anyhow::Result<Self> {
         let dir = tempfile::Builder::new().prefix("mk8s-bench-").tempdir()?;
         let mut config = "data_dir: data\nlog: {level: info, format: json}\nbootstrap:\n  clusters:\n".to_owned();
         for i in 0..clusters {
@@ -75,10 +87,26 @@ impl Central {
         let kubectl = dir.path().join("kubectl");
         fs::write(&kubectl, KUBECTL)?;
         fs::set_permissions(&kubectl, fs::Permissions::from_mode(0o755))?;
-        Self::start_in(dir, "127.0.0.1:0")
+        let mut central = Self::start_in(dir, "127.0.0.1:0", String::new())?;
+        central.token = central.make_token().await?;
+        Ok(central)
     }
 
-    fn start_in(dir: TempDir, listen: &str) -> anyhow::Result<Self> {
+    async fn make_token(&self) -> anyhow::Result<String> {
+        let anonymous = Client::new(&self.url, &Trust::CaFile(self.ca_file()))?;
+        let tokens = anonymous.login(&self.login()?).await?;
+        let client = anonymous.with_credential(Credential::AccessToken(tokens.access_token));
+        let new = NewApiToken { name: "bench".into(), roles: None, expires_in_days: None };
+        Ok(client.create_token(&new).await?.token.expose().to_owned())
+    }
+
+    /// A login of its admin.
+    pub fn login(&self) -> anyhow::Result<Login> {
+        let password = fs::read_to_string(self.dir.path().join("data/initial-admin-password"))?;
+        Ok(Login { email: "admin@localhost".into(), password: password.trim().to_owned().into() })
+    }
+
+    fn start_in(dir: TempDir, listen: &str, token: String) -> anyhow::Result<Self> {
         let mut child = program(&dir, "central").args(["--listen", listen]).stderr(Stdio::piped()).spawn()?;
         let mut lines = BufReader::new(child.stderr.take().context("stderr")?).lines();
         let server = Server(child);
@@ -89,15 +117,15 @@ impl Central {
             }
         };
         std::thread::spawn(move || lines.for_each(drop));
-        Ok(Self { server, url, dir })
+        Ok(Self { server, url, dir, token })
     }
 
     /// Kills it and starts it again at the same address.
     pub fn restart(self) -> anyhow::Result<Self> {
-        let Self { server, url, dir } = self;
+        let Self { server, url, dir, token } = self;
         drop(server);
         let port = url.rsplit(':').next().context("port")?;
-        Self::start_in(dir, &format!("127.0.0.1:{port}"))
+        Self::start_in(dir, &format!("127.0.0.1:{port}"), token)
     }
 
     /// The file with its authority.
@@ -139,7 +167,8 @@ impl Central {
 
     /// A client of it.
     pub fn client(&self) -> anyhow::Result<Client> {
-        Ok(Client::new(&self.url, &Trust::CaFile(self.ca_file()))?)
+        let credential = Credential::ApiToken(self.token.clone().into());
+        Ok(Client::new(&self.url, &Trust::CaFile(self.ca_file()))?.with_credential(credential))
     }
 
     /// Waits until so many clusters are online.
@@ -173,6 +202,7 @@ fn program(dir: &TempDir, role: &str) -> Command {
 
 /// Starts a command; its answer, of which only the head has been read.
 pub async fn post_exec(
+    central: &Central,
     sender: &mut SendRequest<Full<Bytes>>,
     command: &[&str],
     accept: &str,
@@ -180,6 +210,7 @@ pub async fn post_exec(
     let body = serde_json::to_vec(&serde_json::json!({ "command": command }))?;
     let request = Request::post("/clusters/c0/exec")
         .header("host", "localhost")
+        .header("authorization", format!("Bearer {}", central.token))
         .header("accept", accept)
         .body(Full::from(body))?;
     sender.ready().await?;

@@ -8,13 +8,13 @@ use super::support::{Central, drain, post_exec};
 const BYTES: usize = 1 << 30;
 
 pub async fn run() -> anyhow::Result<()> {
-    let central = Central::start(1)?;
+    let central = Central::start(1).await?;
     let _agent = central.start_agent(2).await?;
     println!("throughput: {} MiB of standard output (goal: 150 MiB/s)", BYTES >> 20);
 
     let mut sender = central.connection().await?;
     let start = Instant::now();
-    let bytes = drain(post_exec(&mut sender, &["zeros", &BYTES.to_string()], "text/plain").await?).await?;
+    let bytes = drain(post_exec(&central, &mut sender, &["zeros", &BYTES.to_string()], "text/plain").await?).await?;
     anyhow::ensure!(bytes == BYTES, "{bytes} bytes came");
     report("POST exec, text/plain", start);
 

@@ -70,7 +70,7 @@ if [ -t 1 ]; then
   . $dir/demo/env.sh
   $PWD/$mk8s kubectl get nodes -o wide
   $PWD/$mk8s kubectl create deployment hello --image=hello
-  curl --cacert "\$MK8S_CA_FILE" "\$MK8S_SERVER/clusters/dev/exec" -d '{"command":["get","pods"]}'
+  $PWD/$mk8s admin users create ann@example.com --role developer
 
 TEXT
     wait "$demo"

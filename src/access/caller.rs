@@ -42,12 +42,6 @@ impl Caller {
         Self { user, email, roles, credential, expires_at }
     }
 
-    /// Whoever reaches a central that asks nobody who they are.
-    pub fn local() -> Self {
-        let session = Credential::Session { id: SessionId::generate() };
-        Self::new(UserId::generate(), Email::first_admin(), vec![RoleName::admin()], session, Timestamp::MAX)
-    }
-
     /// Identifies the user.
     pub fn user_id(&self) -> UserId {
         self.user

@@ -139,9 +139,22 @@ mod tests {
         let hasher = Hasher::new(4);
         let (turns, places) = free(&hasher);
         assert!((1..=2).contains(&turns) && places == turns + 32, "{turns} {places}");
-        let verdicts = join_all((0..places + 5).map(|_| hasher.verify(password(), None))).await;
-        let refused = verdicts.iter().filter(|v| matches!(v, Err(HashError::Overloaded))).count();
-        assert_eq!((refused, verdicts.len() - refused), (5, places));
+        // While nothing is computed, all places are taken.
+        let held = Arc::clone(&hasher.turns).acquire_many_owned(turns as u32).await.unwrap();
+        let tasks: Vec<_> = (0..places)
+            .map(|_| {
+                let hasher = hasher.clone();
+                tokio::spawn(async move { hasher.verify(password(), None).await })
+            })
+            .collect();
+        until(|| free(&hasher) == (0, 0)).await;
+        for _ in 0..5 {
+            assert!(matches!(hasher.verify(password(), None).await, Err(HashError::Overloaded)));
+        }
+        drop(held);
+        for verdict in join_all(tasks).await {
+            assert!(!verdict.unwrap().unwrap());
+        }
         assert_eq!(free(&hasher), (turns, places));
     }
 

@@ -5,14 +5,16 @@ mod caller;
 mod hasher;
 mod jwt;
 mod jwt_key;
+mod key_ring;
 pub mod password;
 mod secret_token;
 
 pub use authorized::{Authorized, Denied, authorize};
 pub use caller::{Caller, Credential};
 pub use hasher::{HashError, Hasher};
-pub use jwt::{AccessClaims, InvalidToken, KeyRing};
+pub use jwt::{AccessClaims, InvalidToken};
 pub use jwt_key::{JwtError, SigningKey, VerifyingKey, generate_signing_key_pem};
+pub use key_ring::KeyRing;
 pub use password::{COST, PasswordError, WeakPassword, check_new_password};
 pub use secret_token::{
     RandomError, TokenHash, TokenKind, generate_agent_token, generate_api_token, generate_password,

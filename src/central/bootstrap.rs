@@ -14,7 +14,7 @@ use crate::access::{
     Hasher, KeyRing, SigningKey, TokenHash, VerifyingKey, check_new_password, generate_password,
     generate_signing_key_pem,
 };
-use crate::config::secret::read_secret_file;
+use crate::config::secret::{read_password_file, read_secret_file};
 use crate::config::{CentralConfig, ConfigError};
 use crate::model::{Password, RoleName, UserId};
 use crate::store::{self, Conn, Store, agent_tokens, settings, users};
@@ -82,7 +82,7 @@ pub async fn first_admin(config: &CentralConfig, store: &Store, hasher: &Hasher)
     if store.read(users::count).await? > 0 {
         return Ok(());
     }
-    let given = config.bootstrap.admin_password_file.as_deref().map(read_secret_file).transpose()?;
+    let given = config.bootstrap.admin_password_file.as_deref().map(read_password_file).transpose()?;
     let made_up = given.is_none();
     let password = match given {
         Some(given) => Password::from(given.expose_secret().to_owned()),

@@ -20,6 +20,34 @@ const MAX_BYTES: usize = 64 << 10;
 /// The file cannot be read, is empty, larger than 64 KiB, or holds anything but one word of text.
 pub fn read_secret_file(path: &Path) -> Result<SecretString, ConfigError> {
     let wrong = |problem: &str| Err(ConfigError::file(path, problem));
+    let text = read_text(path)?;
+    let secret = text.trim_end();
+    if secret.is_empty() {
+        return wrong("the file is empty: write the secret into it");
+    }
+    if secret.chars().any(|c| c.is_whitespace() || c.is_control() || c == '\u{feff}') {
+        return wrong(
+            "the file holds white space or control characters within the secret: write the secret alone into it",
+        );
+    }
+    Ok(SecretString::from(secret))
+}
+
+/// Reads the password that a file holds: its first line, spaces included.
+///
+/// # Errors
+/// The file cannot be read, is empty, larger than 64 KiB, or holds more than one line of text.
+pub fn read_password_file(path: &Path) -> Result<SecretString, ConfigError> {
+    let text = read_text(path)?;
+    let password = text.strip_suffix('\n').map_or(text.as_str(), |line| line.strip_suffix('\r').unwrap_or(line));
+    if password.is_empty() || password.contains('\n') {
+        return Err(ConfigError::file(path, "the file must hold one line, which is the password"));
+    }
+    Ok(SecretString::from(password))
+}
+
+fn read_text(path: &Path) -> Result<Zeroizing<String>, ConfigError> {
+    let wrong = |problem: &str| Err(ConfigError::file(path, problem));
     let file = File::open(path).map_err(|e| ConfigError::read(path, e))?;
     warn_if_public(path, &file);
     // Large enough from the start, so that no copy is left behind by growing.
@@ -31,16 +59,7 @@ pub fn read_secret_file(path: &Path) -> Result<SecretString, ConfigError> {
     let Ok(text) = std::str::from_utf8(&bytes) else {
         return wrong("the file is not valid UTF-8: it must hold the secret as text");
     };
-    let secret = text.trim_end();
-    if secret.is_empty() {
-        return wrong("the file is empty: write the secret into it");
-    }
-    if secret.chars().any(|c| c.is_whitespace() || c.is_control() || c == '\u{feff}') {
-        return wrong(
-            "the file holds white space or control characters within the secret: write the secret alone into it",
-        );
-    }
-    Ok(SecretString::from(secret))
+    Ok(Zeroizing::new(text.to_owned()))
 }
 
 fn warn_if_public(path: &Path, file: &File) {

@@ -15,7 +15,7 @@ pub(super) fn is_dns_label(text: &str) -> bool {
 /// The name of a cluster: a DNS label (RFC 1123), so that it fits in a URL, a context name and a hostname.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(try_from = "String", into = "String")]
-#[schema(value_type = String, example = "dev")]
+#[schema(value_type = String, pattern = "^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$", example = "dev")]
 pub struct ClusterName(String);
 
 /// Why a text is not a cluster's name.

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 /// The name of a role: a DNS label (RFC 1123), so that it fits in a URL and in a group name.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(try_from = "String", into = "String")]
-#[schema(value_type = String, example = "developer")]
+#[schema(value_type = String, pattern = "^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$", example = "developer")]
 pub struct RoleName(String);
 
 /// Why a text is not a role's name.

@@ -46,12 +46,14 @@ pub struct ApiTokenList {
 #[serde(deny_unknown_fields)]
 pub struct NewApiToken {
     /// What its owner calls it, 1 to 64 characters; no two valid ones of a user have the same.
+    #[schema(min_length = 1, max_length = 64)]
     pub name: String,
     /// Its roles; absent: all that its owner has now.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub roles: Option<Vec<RoleName>>,
     /// Its life in days, 1 to 365; absent: 90.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(minimum = 1, maximum = 365)]
     pub expires_in_days: Option<u16>,
 }
 
@@ -95,6 +97,7 @@ pub struct AgentTokenList {
 pub struct NewAgentToken {
     /// Its life in days, 1 to 3650; absent: without end.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(minimum = 1, maximum = 3650)]
     pub expires_in_days: Option<u16>,
 }
 

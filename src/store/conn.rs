@@ -18,6 +18,8 @@ use diesel_async::pooled_connection::PoolableConnection as _;
 /// A connection to either database.
 #[derive(diesel::MultiConnection)]
 #[allow(missing_docs)]
+// Connections live in the boxes of their pool and are seldom moved.
+#[allow(clippy::large_enum_variant)]
 pub enum Conn {
     /// SQLite.
     Sqlite(SqliteConnection),

@@ -14,6 +14,7 @@ use tokio_util::task::AbortOnDropHandle;
 use tracing::info;
 
 use super::clusters::{self, InPath};
+use super::json::without_value;
 use super::{body, exec_stream};
 use crate::access::Caller;
 use crate::central::callers::Identified;
@@ -133,7 +134,7 @@ pub async fn start(
 pub fn parse(body: &[u8]) -> Result<ExecRequest, Failure> {
     serde_json::from_slice(body).map_err(|error| {
         let hint = r#"send JSON such as {"command":["get","pods"]}"#;
-        Failure::new(ErrorCode::InvalidRequest, format!("the request is not valid: {error}; {hint}"))
+        Failure::new(ErrorCode::InvalidRequest, format!("the request is not valid: {}; {hint}", without_value(&error)))
     })
 }
 

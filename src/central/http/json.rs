@@ -15,14 +15,14 @@ impl<T: DeserializeOwned, S: Sync> FromRequest<S> for Strict<T> {
     async fn from_request(request: Request, _: &S) -> Result<Self, Failure> {
         let bytes = body::read(request.into_body()).await?;
         serde_json::from_slice(&bytes).map(Self).map_err(|error| {
-            let detail = format!("the request is not valid JSON for this operation: {}", without_value(&error));
+            let detail = format!("the request is not valid: {}", without_value(&error));
             Failure::new(ErrorCode::InvalidRequest, detail)
         })
     }
 }
 
 /// What is wrong, without the value that is.
-fn without_value(error: &serde_json::Error) -> String {
+pub fn without_value(error: &serde_json::Error) -> String {
     let text = error.to_string();
     match text.split_once(", expected ") {
         Some((before, expected)) if before.starts_with("invalid ") => format!("expected {expected}"),

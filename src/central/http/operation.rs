@@ -37,7 +37,7 @@ pub enum Answer {
     /// Nothing.
     Nothing,
     /// JSON with this schema; any without one.
-    Json(Option<RefOr<Schema>>),
+    Json(Option<Box<RefOr<Schema>>>),
     /// JSON lines, or plain text.
     Stream,
 }
@@ -58,7 +58,7 @@ impl Operation {
     /// It gives this as JSON.
     pub fn gives<T: ToSchema>(mut self, status: u16) -> Self {
         let schema = self.name::<T>();
-        self.answer = Answer::Json(Some(schema));
+        self.answer = Answer::Json(Some(Box::new(schema)));
         Self { status, ..self }
     }
 
