@@ -42,7 +42,8 @@ pub async fn run() -> anyhow::Result<()> {
     let mut quiet = paced(&mut connection, &access).await?;
     let stop = Arc::new(AtomicBool::new(false));
     let refused = Arc::new(AtomicUsize::new(0));
-    let flood: Vec<_> = (0..FLOOD).map(|i| tokio::spawn(flood(central.clone(), i, stop.clone(), refused.clone()))).collect();
+    let flood: Vec<_> =
+        (0..FLOOD).map(|i| tokio::spawn(flood(central.clone(), i, stop.clone(), refused.clone()))).collect();
     tokio::time::sleep(Duration::from_secs(1)).await;
     let mut flooded = paced(&mut connection, &access).await?;
     stop.store(true, Ordering::Relaxed);
@@ -53,8 +54,15 @@ pub async fn run() -> anyhow::Result<()> {
     let (f50, f99) = (percentile(&mut flooded, 50), percentile(&mut flooded, 99));
     println!("identity: authenticated requests beside {FLOOD} clients that log in without a pause");
     println!("  quiet       p50 {q50:>6} us   p99 {q99:>6} us");
-    println!("  flooded     p50 {f50:>6} us   p99 {f99:>6} us   ({} refused with 429)", refused.load(Ordering::Relaxed));
-    println!("  ratio       p50 {:>6.2}      p99 {:>6.2} (goal: at most 1.5)", f50 as f64 / q50 as f64, f99 as f64 / q99 as f64);
+    println!(
+        "  flooded     p50 {f50:>6} us   p99 {f99:>6} us   ({} refused with 429)",
+        refused.load(Ordering::Relaxed)
+    );
+    println!(
+        "  ratio       p50 {:>6.2}      p99 {:>6.2} (goal: at most 1.5)",
+        f50 as f64 / q50 as f64,
+        f99 as f64 / q99 as f64
+    );
     Ok(())
 }
 
@@ -100,7 +108,12 @@ async fn paced(connection: &mut Connection, token: &str) -> anyhow::Result<Vec<D
 }
 
 /// Logs in with a wrong password, again and again.
-async fn flood(central: Arc<Central>, i: usize, stop: Arc<AtomicBool>, refused: Arc<AtomicUsize>) -> anyhow::Result<()> {
+async fn flood(
+    central: Arc<Central>,
+    i: usize,
+    stop: Arc<AtomicBool>,
+    refused: Arc<AtomicUsize>,
+) -> anyhow::Result<()> {
     let client = Client::new(&central.url, &Trust::CaFile(central.ca_file()))?;
     let mut n = 0;
     while !stop.load(Ordering::Relaxed) {

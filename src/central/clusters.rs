@@ -7,9 +7,7 @@ use super::sessions::randomness;
 use super::state::Central;
 use super::tokens::no_such_token;
 use crate::access::{Caller, TokenHash, generate_agent_token};
-use crate::model::token::{
-    AdminCluster, AgentToken, CreatedAgentToken, MAX_AGENT_TOKENS, NewAgentToken,
-};
+use crate::model::token::{AdminCluster, AgentToken, CreatedAgentToken, MAX_AGENT_TOKENS, NewAgentToken};
 use crate::model::{ClusterId, ClusterName, ErrorCode, Failure, TokenId};
 use crate::store::{self, Conn, agent_tokens, clusters};
 

@@ -8,8 +8,8 @@ use tracing::{info, warn};
 use super::callers::unauthenticated;
 use super::state::Central;
 use crate::access::{
-    Caller, Credential, HashError, TokenHash, check_new_password, generate_refresh_token,
-    next_refresh_token, random_bytes,
+    Caller, Credential, HashError, TokenHash, check_new_password, generate_refresh_token, next_refresh_token,
+    random_bytes,
 };
 use crate::model::session::{Account, Login, PasswordChange, Tokens};
 use crate::model::{Email, ErrorCode, Failure, SessionId, Token};
@@ -96,7 +96,9 @@ impl Central {
             }
             Rotation::Reused { session, user } => {
                 warn!(%user, %session, "a refresh token was used again: its session is ended");
-                return Err(unauthenticated("the refresh token was used before, so its session is ended: log in again"));
+                return Err(unauthenticated(
+                    "the refresh token was used before, so its session is ended: log in again",
+                ));
             }
             Rotation::Unknown => {
                 return Err(unauthenticated("the refresh token is not valid, or not any more: log in again"));
@@ -171,8 +173,8 @@ impl Central {
 }
 
 fn account(c: &mut Conn, session: SessionId, now: Timestamp) -> Result<Account, Failure> {
-    let found = callers::by_session(c, session, now)?
-        .ok_or_else(|| unauthenticated("the session has ended: log in again"))?;
+    let found =
+        callers::by_session(c, session, now)?.ok_or_else(|| unauthenticated("the session has ended: log in again"))?;
     Ok(Account { id: found.user, email: found.email, roles: found.roles })
 }
 

@@ -6,9 +6,7 @@ use tracing::info;
 use super::sessions::randomness;
 use super::state::Central;
 use crate::access::{Caller, TokenHash, generate_api_token};
-use crate::model::token::{
-    ApiToken, CreatedApiToken, DEFAULT_API_TOKEN_DAYS, MAX_API_TOKEN_DAYS, NewApiToken,
-};
+use crate::model::token::{ApiToken, CreatedApiToken, DEFAULT_API_TOKEN_DAYS, MAX_API_TOKEN_DAYS, NewApiToken};
 use crate::model::{ErrorCode, Failure, RoleName, TokenId};
 use crate::store::{self, api_tokens};
 

@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 
 /// Our options that take their value from the next word.
-const WITH_VALUE: [&str; 3] = ["--server", "--ca-file", "--cluster"];
+pub(super) const WITH_VALUE: [&str; 3] = ["--server", "--ca-file", "--cluster"];
 
 /// The words up to and including `kubectl` or `k`, and those behind it, untouched.
 pub fn split_at_kubectl(mut argv: Vec<OsString>) -> (Vec<OsString>, Vec<OsString>) {

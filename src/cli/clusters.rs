@@ -5,8 +5,8 @@ use jiff::Timestamp;
 
 use super::exit::Exit;
 use super::output::{self, Format, OutputArgs};
-use super::session::SessionArgs;
-use crate::config::{ClientState, paths};
+use super::session::{Session, SessionArgs};
+use crate::config::{ClientState, StateLock, paths};
 use crate::model::age::age;
 use crate::model::{Cluster, ClusterName};
 
@@ -41,12 +41,12 @@ pub async fn run(session: &SessionArgs, command: ClustersCommand) -> anyhow::Res
 
 async fn list(session: &SessionArgs, format: Format) -> anyhow::Result<Exit> {
     let session = session.resolve()?;
-    let clusters = session.client()?.clusters().await?;
+    let clusters = session.client().await?.clusters().await?;
     let text = match format {
         Format::Json => output::json(&clusters)?,
         Format::Name => clusters.iter().map(|c| format!("{}\n", c.name)).collect(),
         Format::Table if clusters.is_empty() => {
-            eprintln!("no clusters yet: declare them in central's configuration, bootstrap.clusters");
+            eprintln!("no clusters yet: mk8s admin clusters create <name>");
             String::new()
         }
         Format::Table => {
@@ -68,14 +68,14 @@ fn row(cluster: &Cluster, current: Option<&str>) -> Vec<String> {
         or_dash(cluster.facts.kubernetes_version.clone()),
         or_dash(cluster.facts.node_count.map(|n| n.to_string())),
         or_dash(cluster.agent_version.clone()),
-        cluster.last_seen.map_or_else(|| "never".into(), |then| format!("{} ago", age(then, Timestamp::now()))),
+        output::ago(cluster.last_seen),
     ]
 }
 
 async fn show(session: &SessionArgs, name: Option<ClusterName>, format: Format) -> anyhow::Result<Exit> {
     let session = session.resolve()?;
     let name = name.map_or_else(|| session.cluster(), Ok)?;
-    let cluster = session.client()?.cluster(&name).await?;
+    let cluster = session.client().await?.cluster(&name).await?;
     let text = match format {
         Format::Json => output::json(&cluster)?,
         Format::Name => format!("{}\n", cluster.name),
@@ -100,14 +100,18 @@ fn describe(cluster: &Cluster) -> String {
         ("kubectl", or_dash(facts.kubectl_version.clone())),
         ("Nodes", or_dash(facts.node_count.map(|n| n.to_string()))),
     ];
-    lines.iter().map(|(name, value)| format!("{:<13}{value}\n", format!("{name}:"))).collect()
+    output::fields(&lines)
 }
 
 async fn choose(session: &SessionArgs, name: ClusterName) -> anyhow::Result<Exit> {
     let resolved = session.resolve()?;
-    resolved.client()?.cluster(&name).await?;
-    ClientState { server: Some(resolved.server), ca_file: resolved.ca_file, cluster: Some(name.clone()) }
-        .save(&paths::client_state())?;
+    resolved.client().await?.cluster(&name).await?;
+    let path = paths::client_state();
+    let _lock = StateLock::take(&path).await?;
+    let state = ClientState::load(&path)?;
+    let Session { server, ca_file, ca_pin, .. } = resolved;
+    ClientState { server: Some(server), ca_file, ca_pin, cluster: Some(name.clone()), session: state.session }
+        .save(&path)?;
     eprintln!("now using cluster {:?}", name.as_str());
     Ok(Exit::OK)
 }

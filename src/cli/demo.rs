@@ -9,17 +9,21 @@ use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use clap::Args;
+use jiff::Timestamp;
+use secrecy::ExposeSecret as _;
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 
 use super::exit::Exit;
 use super::{output, serve};
-use crate::access::generate_agent_token;
-use crate::client::Client;
+use crate::access::{generate_agent_token, generate_password};
+use crate::client::{Client, Credential};
 use crate::config::central::{Bootstrap, BootstrapCluster};
 use crate::config::log::LogConfig;
-use crate::config::{AgentConfig, CentralConfig, ClientState};
-use crate::model::{ClusterName, ClusterStatus};
+use crate::config::secret::read_password_file;
+use crate::config::{AgentConfig, CentralConfig, ClientState, StoredSession};
+use crate::model::session::{Login, Tokens};
+use crate::model::{ClusterName, ClusterStatus, Email};
 use crate::telemetry;
 use crate::tls::Trust;
 
@@ -60,11 +64,16 @@ pub async fn run(args: DemoArgs) -> anyhow::Result<Exit> {
     let cluster: ClusterName = CLUSTER.parse()?;
     let token_file = place.path.join("agent-token");
     write_private(&token_file, generate_agent_token()?.expose())?;
+    let password_file = place.path.join("admin-password");
+    if !password_file.exists() {
+        write_private(&password_file, &format!("{}\n", generate_password()?.expose()))?;
+    }
 
     let central = serve::bind_central(CentralConfig {
         listen: args.listen,
         data_dir: place.path.clone(),
         bootstrap: Bootstrap {
+            admin_password_file: Some(password_file.clone()),
             clusters: vec![BootstrapCluster { name: cluster.clone(), token_file: token_file.clone() }],
             ..Bootstrap::default()
         },
@@ -90,8 +99,12 @@ pub async fn run(args: DemoArgs) -> anyhow::Result<Exit> {
     let serving = tokio::spawn(central.serve(stop.clone()));
     let mut agent = Box::pin(serve::run_agent(agent, stop.clone()));
     let ready = async {
-        wait_until_online(&server, &ca_file, &cluster, &stop).await?;
-        let env_file = place.write_client(&server, &ca_file, &cluster)?;
+        let anonymous = Client::new(&server, &Trust::CaFile(ca_file.clone()))?;
+        let tokens = log_in(&anonymous, &password_file).await?;
+        let client = anonymous.with_credential(Credential::AccessToken(tokens.access_token.clone()));
+        wait_until_online(&client, &cluster, &stop).await?;
+        let session = StoredSession::new(&server, tokens, Timestamp::now());
+        let env_file = place.write_client(&server, &ca_file, &cluster, session)?;
         output::print(&welcome(&env_file))?;
         std::future::pending::<anyhow::Result<()>>().await
     };
@@ -104,13 +117,16 @@ pub async fn run(args: DemoArgs) -> anyhow::Result<Exit> {
     ended.map(|()| Exit::OK)
 }
 
-async fn wait_until_online(
-    server: &str,
-    ca_file: &Path,
-    cluster: &ClusterName,
-    stop: &CancellationToken,
-) -> anyhow::Result<()> {
-    let client = Client::new(server, &Trust::CaFile(ca_file.to_owned()))?;
+/// Logs in as the first admin, with the password that the demo has given it.
+async fn log_in(client: &Client, password_file: &Path) -> anyhow::Result<Tokens> {
+    let password = read_password_file(password_file)?.expose_secret().to_owned();
+    let login = Login { email: Email::first_admin().into(), password: password.into() };
+    client.login(&login).await.with_context(|| {
+        format!("cannot log in with the password in {} (was it changed? use another --dir)", password_file.display())
+    })
+}
+
+async fn wait_until_online(client: &Client, cluster: &ClusterName, stop: &CancellationToken) -> anyhow::Result<()> {
     let online = async {
         while client.cluster(cluster).await?.status != ClusterStatus::Online {
             tokio::time::sleep(Duration::from_millis(50)).await;
@@ -131,9 +147,10 @@ fn welcome(env_file: &Path) -> String {
         "mk8s demo is ready: central and an agent run on this machine, Ctrl-C ends them.\n\
          In another terminal:\n\n  \
          . {}\n  \
+         mk8s status\n  \
          mk8s clusters list\n  \
          mk8s kubectl get pods -A\n  \
-         curl --cacert \"$MK8S_CA_FILE\" \"$MK8S_SERVER/clusters/{CLUSTER}/exec\" -d '{{\"command\":[\"get\",\"pods\"]}}'\n\n",
+         mk8s admin users create ann@example.com --role developer\n\n",
         env_file.display()
     )
 }
@@ -156,10 +173,22 @@ impl Place {
     }
 
     /// A client's state for this central, and the shell assignments that choose it.
-    fn write_client(&self, server: &str, ca_file: &Path, cluster: &ClusterName) -> anyhow::Result<PathBuf> {
+    fn write_client(
+        &self,
+        server: &str,
+        ca_file: &Path,
+        cluster: &ClusterName,
+        session: StoredSession,
+    ) -> anyhow::Result<PathBuf> {
         let config = self.path.join("client.yaml");
-        ClientState { server: Some(server.into()), ca_file: Some(ca_file.into()), cluster: Some(cluster.clone()) }
-            .save(&config)?;
+        ClientState {
+            server: Some(server.into()),
+            ca_file: Some(ca_file.into()),
+            cluster: Some(cluster.clone()),
+            session: Some(session),
+            ..ClientState::default()
+        }
+        .save(&config)?;
         let env_file = self.path.join("env.sh");
         let assignments = [
             ("MK8S_SERVER", server.to_owned()),

@@ -3,9 +3,10 @@
 use std::io::Write as _;
 use std::process::ExitCode;
 
+use super::session::{TOKEN_VARIABLE, environment_token_is_set};
 use crate::agent::AgentError;
 use crate::client::ClientError;
-use crate::config::ConfigError;
+use crate::config::{ConfigError, LockError};
 use crate::model::ErrorCode;
 use crate::tls::ConnectError;
 
@@ -17,7 +18,7 @@ Exit codes:
     2  wrong usage or configuration
     3  not allowed
     4  not logged in, or a token that is not valid
-    5  no such cluster
+    5  no such cluster, user or token
     6  the cluster is offline
     7  no answer in time
     8  the server's certificate is not trusted
@@ -37,6 +38,10 @@ impl Exit {
     pub const USAGE: Self = Self(2);
     /// Not logged in.
     pub const NOT_LOGGED_IN: Self = Self(4);
+    /// No such thing.
+    pub const NOT_FOUND: Self = Self(5);
+    /// The server's certificate is not trusted.
+    pub const UNTRUSTED: Self = Self(8);
     /// The reader of standard output has gone: 128 + SIGPIPE, as a shell reports it.
     pub const BROKEN_PIPE: Self = Self(141);
     /// 128 + SIGINT.
@@ -73,6 +78,22 @@ impl CliError {
     }
 }
 
+/// A refusal of central with a better hint than the code alone would give, if it has this code.
+pub fn with_hint(error: ClientError, code: ErrorCode, hint: &str) -> anyhow::Error {
+    match error.problem().map(|problem| (problem.code, problem.detail.clone())) {
+        Some((found, what)) if found == code => {
+            let hint = Some(hint.to_owned());
+            anyhow::Error::from(error).context(CliError { what, hint, exit: of_code(code) })
+        }
+        _ => error.into(),
+    }
+}
+
+/// How the program ends because of a failure.
+pub fn of(error: &anyhow::Error) -> Exit {
+    classify(error).0
+}
+
 /// Prints what clap found: help on standard output, mistakes on standard error.
 pub fn clap(error: &clap::Error) -> ExitCode {
     let _ = error.print();
@@ -93,7 +114,7 @@ pub fn report(error: &anyhow::Error) -> Exit {
     if let Some(hint) = hint {
         text.push_str(&format!("  try: {hint}\n"));
     }
-    if let Some(ClientError::Problem(problem)) = error.downcast_ref() {
+    if let Some(problem) = error.downcast_ref().and_then(ClientError::problem) {
         text.push_str(&format!("  request: {}\n", problem.request_id));
     }
     // Nothing is left to be done when standard error is closed.
@@ -111,8 +132,21 @@ fn classify(error: &anyhow::Error) -> (Exit, Option<String>) {
     if let Some(error) = error.downcast_ref::<AgentError>() {
         return if error.is_untrusted() { untrusted() } else { (error.code().map_or(Exit::FAILURE, of_code), None) };
     }
+    match error.downcast_ref::<LockError>() {
+        Some(LockError::File(_)) => return (Exit::USAGE, None),
+        Some(LockError::Busy { .. }) => return (Exit::FAILURE, Some("end the other command, then try again".into())),
+        None => {}
+    }
     match error.downcast_ref::<ClientError>() {
-        Some(ClientError::Url(_)) => (Exit::USAGE, None),
+        Some(ClientError::Url(_) | ClientError::Unencrypted(_)) => (Exit::USAGE, None),
+        Some(ClientError::MalformedToken) => (Exit::USAGE, Some(format!("set {TOKEN_VARIABLE} to the token alone"))),
+        Some(ClientError::ApiToken(_)) => (
+            Exit::NOT_LOGGED_IN,
+            Some(format!(
+                "set {TOKEN_VARIABLE} to a token that is valid (mk8s tokens create), or unset it and mk8s login"
+            )),
+        ),
+        Some(ClientError::Timeout(_)) => (of_code(ErrorCode::Timeout), None),
         Some(ClientError::Problem(problem)) => (of_code(problem.code), hint(problem.code)),
         Some(ClientError::Connect(ConnectError::Untrusted { .. })) => untrusted(),
         Some(ClientError::Connect(ConnectError::Timeout { .. })) => (of_code(ErrorCode::Timeout), None),
@@ -124,7 +158,8 @@ fn classify(error: &anyhow::Error) -> (Exit, Option<String>) {
 }
 
 fn untrusted() -> (Exit, Option<String>) {
-    (Exit(8), Some("name central's authority with --ca-file (MK8S_CA_FILE; agents: tls.ca_file or tls.ca_pin)".into()))
+    let hint = "name central's authority with --ca-file (MK8S_CA_FILE), or mk8s login --ca-pin; agents have tls.ca_file and tls.ca_pin";
+    (Exit::UNTRUSTED, Some(hint.into()))
 }
 
 /// The one mapping of error codes to exit codes.
@@ -133,7 +168,7 @@ fn of_code(code: ErrorCode) -> Exit {
         ErrorCode::InvalidRequest | ErrorCode::TooLarge => Exit::USAGE,
         ErrorCode::Forbidden => Exit(3),
         ErrorCode::Unauthenticated => Exit::NOT_LOGGED_IN,
-        ErrorCode::NotFound => Exit(5),
+        ErrorCode::NotFound => Exit::NOT_FOUND,
         ErrorCode::Unavailable => Exit(6),
         ErrorCode::Timeout => Exit(7),
         ErrorCode::Conflict | ErrorCode::TooManyRequests | ErrorCode::Internal => Exit::FAILURE,
@@ -142,8 +177,51 @@ fn of_code(code: ErrorCode) -> Exit {
 
 fn hint(code: ErrorCode) -> Option<String> {
     match code {
+        ErrorCode::Unauthenticated => Some("mk8s login".into()),
+        ErrorCode::Forbidden if environment_token_is_set() => Some(format!(
+            "mk8s status shows the roles of the token in {TOKEN_VARIABLE}; some commands need a session: unset it and mk8s login"
+        )),
+        ErrorCode::Forbidden => Some("mk8s status shows your roles; an admin can give you others".into()),
         ErrorCode::NotFound => Some("mk8s clusters list".into()),
+        ErrorCode::TooManyRequests => Some("wait a moment, then try again".into()),
         ErrorCode::Unavailable => Some("mk8s clusters show <name>, and the log of the agent in that cluster".into()),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{Failure, Problem};
+
+    fn problem(code: ErrorCode) -> Box<Problem> {
+        Box::new(Problem::new(&Failure::new(code, "the detail"), "r-1"))
+    }
+
+    #[test]
+    fn refusals_have_exit_codes_and_hints() {
+        for (code, exit, word) in [
+            (ErrorCode::Unauthenticated, 4, "mk8s login"),
+            (ErrorCode::Forbidden, 3, "mk8s status"),
+            (ErrorCode::NotFound, 5, "mk8s clusters list"),
+            (ErrorCode::TooManyRequests, 1, "wait"),
+        ] {
+            let (found, hint) = classify(&ClientError::Problem(problem(code)).into());
+            assert_eq!(found, Exit(exit));
+            assert!(hint.is_some_and(|hint| hint.contains(word)), "{code:?}");
+        }
+        let (exit, hint) = classify(&ClientError::ApiToken(problem(ErrorCode::Unauthenticated)).into());
+        assert!(exit == Exit(4) && hint.is_some_and(|hint| hint.contains("MK8S_TOKEN")));
+    }
+
+    #[test]
+    fn a_better_hint_keeps_the_request() {
+        let error = || ClientError::Problem(problem(ErrorCode::NotFound));
+        let better = with_hint(error(), ErrorCode::NotFound, "mk8s admin users list");
+        assert_eq!(classify(&better), (Exit::NOT_FOUND, Some("mk8s admin users list".into())));
+        assert_eq!(better.downcast_ref::<ClientError>().unwrap().problem().unwrap().request_id, "r-1");
+        assert_eq!(better.to_string(), "the detail");
+        let other = with_hint(error(), ErrorCode::Conflict, "x");
+        assert_eq!(classify(&other).1.unwrap(), "mk8s clusters list");
     }
 }

@@ -49,7 +49,7 @@ async fn execute(
     request: &ExecRequest,
     input: bool,
 ) -> anyhow::Result<Exit> {
-    let (writer, reader) = session.client()?.exec(cluster, request).await?;
+    let (writer, reader) = session.client().await?.exec(cluster, request).await?;
     tokio::select! {
         exit = print(reader) => exit,
         never = feed(writer, input) => never,

@@ -1,54 +1,141 @@
-//! `mk8s login` and `mk8s logout`: which central this client speaks to.
-//!
-//! A central without users serves this machine only and asks for no password.
+//! `mk8s login`: begins a session with a central and remembers both.
 
-use std::path::PathBuf;
-
-use anyhow::Context as _;
 use clap::Args;
+use jiff::Timestamp;
 
-use super::exit::Exit;
-use super::session::SessionArgs;
-use crate::client::Client;
-use crate::config::{ClientState, paths};
-use crate::tls::Trust;
+use super::exit::{CliError, Exit};
+use super::output;
+use super::prompt::{self, PasswordArgs};
+use super::session::{SessionArgs, TOKEN_VARIABLE, environment_token_is_set};
+use super::trust::Authority;
+use crate::client::ClientError;
+use crate::config::client::{check_server, is_pin, normalised};
+use crate::config::{ClientState, StateLock, StoredSession, paths};
+use crate::model::session::{Account, Login};
+use crate::model::{Email, ErrorCode};
 
-/// Where to log in.
+/// Where to log in, and as whom.
 #[derive(Args)]
 pub struct LoginArgs {
-    /// The URL of central, such as `https://mk8s.example.com`
-    url: String,
+    /// The URL of central, such as `https://mk8s.example.com` [default: --server, or else the one logged in to last]
+    url: Option<String>,
+    /// Your email address
+    #[arg(long, env = "MK8S_EMAIL", value_name = "ADDRESS")]
+    email: Option<String>,
+    /// Trust this authority alone: sha256: and the hexadecimal SHA-256 of its certificate
+    #[arg(long, value_name = "PIN")]
+    ca_pin: Option<String>,
+    #[command(flatten)]
+    password: PasswordArgs,
 }
 
-/// Checks that central answers and remembers it.
-pub async fn login(session: &SessionArgs, args: LoginArgs) -> anyhow::Result<Exit> {
-    let url = args.url.trim_end_matches('/').to_owned();
+/// Logs in. Nothing is remembered of a login that fails.
+pub async fn run(session: &SessionArgs, args: LoginArgs) -> anyhow::Result<Exit> {
+    args.password.check()?;
     let path = paths::client_state();
     let old = ClientState::load(&path)?;
-    let remembered = old.ca_file.clone().filter(|_| old.server.as_deref() == Some(&url));
-    let ca_file = session.ca_file().map(absolute).transpose()?.or(remembered);
-    let health = Client::new(&url, &Trust::from_options(ca_file.as_deref(), None))?.health().await?;
-    let cluster = old.cluster.filter(|_| old.server.as_deref() == Some(&url));
-    ClientState { server: Some(url.clone()), ca_file, cluster }.save(&path)?;
-    eprintln!("logged in to {url} (version {}), which has no users yet and asks for no password", health.version);
-    eprintln!("  next: mk8s clusters list");
-    Ok(Exit::OK)
-}
+    let url = url(&args, session, &old)?;
+    if let Some(pin) = args.ca_pin.as_deref().filter(|pin| !is_pin(pin)) {
+        let what = format!("{pin:?} is not the pin of an authority");
+        return Err(CliError::usage(what, "--ca-pin sha256:<64 hexadecimal digits>").into());
+    }
+    let mut authority = Authority::choose(&url, session.ca_file(), args.ca_pin.clone(), &old)?;
+    let health = authority.establish(&url).await?;
 
-/// Forgets central.
-pub fn logout() -> anyhow::Result<Exit> {
-    let path = paths::client_state();
-    match ClientState::load(&path)?.server {
-        None => eprintln!("not logged in"),
-        Some(server) => {
-            ClientState::default().save(&path)?;
-            eprintln!("logged out of {server}");
-        }
+    let email = email(&args, &old)?;
+    let [password] = args.password.read([&format!("Password of {email}: ")])?;
+    // If the session could not be kept, it is better not to begin one.
+    drop(StateLock::take(&path).await?);
+    let asked = Timestamp::now();
+    let login = Login { email: email.to_string(), password };
+    let tokens = authority.client(&url)?.login(&login).await.map_err(|error| refused(error, &url, &email))?;
+    let account = tokens.user.clone();
+    let stored = StoredSession::new(&url, tokens, asked);
+    let ends = stored.refresh_expires_at;
+
+    let _lock = StateLock::take(&path).await?;
+    let state = ClientState::load(&path)?;
+    let cluster = if state.is_for(&url) { state.cluster } else { None };
+    let Authority { ca_file, ca_pin } = authority;
+    ClientState { server: Some(url.clone()), ca_file, ca_pin, cluster, session: Some(stored) }.save(&path)?;
+    eprint!("{}", welcome(&url, &health.version, &account, ends));
+    if environment_token_is_set() {
+        eprintln!("  note: {TOKEN_VARIABLE} is set and goes before this session");
     }
     Ok(Exit::OK)
 }
 
-/// The state is read from any directory.
-fn absolute(file: PathBuf) -> anyhow::Result<PathBuf> {
-    std::path::absolute(&file).with_context(|| format!("cannot find {}", file.display()))
+fn url(args: &LoginArgs, session: &SessionArgs, old: &ClientState) -> anyhow::Result<String> {
+    let given = args.url.as_deref().map(normalised).filter(|url| !url.is_empty());
+    let Some(url) = given.or_else(|| session.server()).or_else(|| old.server.clone()) else {
+        return Err(CliError::usage("no central is named", "mk8s login https://mk8s.example.com").into());
+    };
+    check_server(&url)?;
+    Ok(url)
+}
+
+fn email(args: &LoginArgs, old: &ClientState) -> anyhow::Result<Email> {
+    let text = match args.email.as_deref().filter(|email| !email.is_empty()) {
+        Some(email) => email.to_owned(),
+        None => {
+            let flags = if args.password.is_stdin() {
+                "--email <address> (MK8S_EMAIL)"
+            } else {
+                "--email <address> (MK8S_EMAIL) and --password-stdin"
+            };
+            prompt::require_terminal("the email address cannot be asked for", flags)?;
+            match old.session.as_ref().map(|session| &session.email) {
+                None => prompt::line("Email: ")?,
+                Some(last) => match prompt::line(&format!("Email [{last}]: "))? {
+                    empty if empty.is_empty() => last.to_string(),
+                    typed => typed,
+                },
+            }
+        }
+    };
+    text.parse().map_err(|e| CliError::usage(format!("{e}"), "--email <address>").into())
+}
+
+/// Why there is no session, in words that go with any cause: central does not tell which part was wrong.
+fn refused(error: ClientError, url: &str, email: &Email) -> anyhow::Error {
+    match error.problem().map(|problem| problem.code) {
+        Some(ErrorCode::Unauthenticated) => anyhow::Error::from(error).context(CliError {
+            what: format!("cannot log in to {url} as {email}"),
+            hint: Some("check the address and the password; an admin can set a new one".into()),
+            exit: Exit::NOT_LOGGED_IN,
+        }),
+        _ => error.into(),
+    }
+}
+
+fn welcome(url: &str, version: &str, account: &Account, ends: Timestamp) -> String {
+    let roles = match account.roles.as_slice() {
+        [] => "none yet; an admin can give you some".into(),
+        roles => output::roles(roles),
+    };
+    format!(
+        "logged in to {url} (version {version}) as {}\n  roles: {roles}\n  session ends: {}\n  next: mk8s clusters list\n",
+        account.email,
+        output::until(ends)
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_login_says_who_where_and_for_how_long() {
+        let mut account = Account {
+            id: crate::model::UserId::generate(),
+            email: "ann@example.com".parse().unwrap(),
+            roles: vec!["admin".parse().unwrap(), "dev".parse().unwrap()],
+        };
+        let ends = Timestamp::now() + jiff::SignedDuration::from_hours(721);
+        let text = welcome("https://a", "1.2.3", &account, ends);
+        assert!(text.starts_with("logged in to https://a (version 1.2.3) as ann@example.com\n  roles: admin,dev\n"));
+        assert!(text.contains(" (in 30d)\n  next: mk8s clusters list\n"), "{text}");
+        account.roles.clear();
+        assert!(welcome("https://a", "1", &account, ends).contains("roles: none yet"));
+    }
 }

@@ -1,5 +1,6 @@
 //! The command line: parse, call, print.
 
+mod admin;
 mod arguments;
 mod clusters;
 mod completion;
@@ -8,11 +9,17 @@ mod demo;
 mod exit;
 mod kubectl;
 mod login;
+mod logout;
 mod output;
+mod passwd;
+mod prompt;
+mod refresh;
 mod runtime;
 mod serve;
 mod session;
 mod status;
+mod tokens;
+mod trust;
 mod version;
 
 use std::ffi::OsString;
@@ -35,18 +42,26 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Remember a central and check that it answers
+    /// Log in to a central
     Login(login::LoginArgs),
-    /// Forget the central that was logged in to
+    /// Log out: end the session and forget its tokens
     Logout,
-    /// Show which central and cluster are in use, and whether they answer
+    /// Show which central, user and cluster are in use, and whether they answer
     Status(output::OutputArgs),
+    /// Change your password; with --password-stdin, two lines: the current one and the new one
+    Passwd(prompt::PasswordArgs),
+    /// Make, list and end your API tokens, for CI jobs and scripts
+    #[command(subcommand)]
+    Tokens(tokens::TokensCommand),
     /// Show the clusters, or choose the current one
     #[command(subcommand)]
     Clusters(clusters::ClustersCommand),
     /// Run kubectl in a cluster; everything after this word is kubectl's
     #[command(visible_alias = "k", disable_help_flag = true)]
     Kubectl(kubectl::KubectlArgs),
+    /// Administer users, roles and clusters
+    #[command(subcommand)]
+    Admin(admin::AdminCommand),
     /// Run a server
     #[command(subcommand)]
     Serve(serve::ServeCommand),
@@ -80,11 +95,14 @@ pub fn main(argv: Vec<OsString>) -> ExitCode {
 fn dispatch(cli: Cli, kubectl: Vec<OsString>) -> anyhow::Result<Exit> {
     let session = cli.session;
     match cli.command {
-        Command::Login(args) => runtime::client(login::login(&session, args)),
-        Command::Logout => login::logout(),
+        Command::Login(args) => runtime::client(login::run(&session, args)),
+        Command::Logout => runtime::client(logout::run(&session)),
         Command::Status(args) => runtime::client(status::run(&session, args)),
+        Command::Passwd(args) => runtime::client(passwd::run(&session, args)),
+        Command::Tokens(command) => runtime::client(tokens::run(&session, command)),
         Command::Clusters(command) => runtime::client(clusters::run(&session, command)),
         Command::Kubectl(_) => runtime::client(kubectl::run(&session, kubectl)),
+        Command::Admin(command) => runtime::client(admin::run(&session, command)),
         Command::Serve(command) => serve::run(command),
         Command::Demo(args) => runtime::server(demo::run(args)),
         Command::Config(args) => config::run(args).map(|()| Exit::OK),
@@ -100,5 +118,35 @@ mod tests {
     #[test]
     fn the_command_line_is_consistent() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn the_cut_at_kubectl_knows_all_options_that_may_stand_before_it() {
+        let cli = Cli::command();
+        let with_value = cli.get_arguments().filter(|arg| arg.get_action().takes_values());
+        let mut names: Vec<String> = with_value.filter_map(|arg| Some(format!("--{}", arg.get_long()?))).collect();
+        names.sort();
+        let mut known = arguments::WITH_VALUE.to_vec();
+        known.sort_unstable();
+        assert_eq!(names, known);
+    }
+
+    #[test]
+    fn a_password_among_the_arguments_is_never_shown() {
+        for line in [
+            "login --password p4ss",
+            "login --password=p4ss",
+            "passwd --password p4ss",
+            "login https://a --password p4ss",
+        ] {
+            let Ok(cli) = Cli::try_parse_from(format!("mk8s {line}").split(' ')) else {
+                panic!("{line}: refused by clap")
+            };
+            let error = dispatch(cli, Vec::new()).expect_err("an error");
+            let error = error.downcast_ref::<exit::CliError>().expect("an error of ours");
+            assert_eq!(error.exit, Exit::USAGE);
+            assert!(error.hint.as_ref().is_some_and(|hint| hint.contains("--password-stdin")));
+            assert!(!format!("{error:?}").contains("p4ss"));
+        }
     }
 }

@@ -4,9 +4,12 @@ use std::io::{self, Write as _};
 
 use clap::{Args, ValueEnum};
 use comfy_table::{Table, presets};
+use jiff::Timestamp;
 use serde::Serialize;
 
 use super::exit::Exit;
+use crate::model::RoleName;
+use crate::model::age::age;
 
 /// The form of the output.
 #[derive(Args, Clone, Copy)]
@@ -37,6 +40,41 @@ pub fn table(header: &[&str], rows: Vec<Vec<String>>) -> String {
     table.trim_fmt() + "\n"
 }
 
+/// Names and values below each other, as `describe` of kubectl has them.
+pub fn fields(fields: &[(&str, String)]) -> String {
+    let width = fields.iter().map(|(name, _)| name.len() + 1).max().unwrap_or_default() + 2;
+    fields.iter().map(|(name, value)| format!("{:<width$}{value}\n", format!("{name}:"))).collect()
+}
+
+/// Names with commas between them.
+pub fn roles(roles: &[RoleName]) -> String {
+    match roles {
+        [] => "-".into(),
+        roles => roles.iter().map(RoleName::as_str).collect::<Vec<_>>().join(","),
+    }
+}
+
+/// The same in a sentence: `the roles a,b`, or `no roles`.
+pub fn the_roles(names: &[RoleName]) -> String {
+    if names.is_empty() { "no roles".into() } else { format!("the roles {}", roles(names)) }
+}
+
+/// A time that has passed: `4s ago`, or `never`.
+pub fn ago(then: Option<Timestamp>) -> String {
+    then.map_or_else(|| "never".into(), |then| format!("{} ago", age(then, Timestamp::now())))
+}
+
+/// A time to come: `in 4h`, or `expired`.
+pub fn ahead(then: Timestamp) -> String {
+    let now = Timestamp::now();
+    if then <= now { "expired".into() } else { format!("in {}", age(now, then)) }
+}
+
+/// A time to come, in full and as a distance.
+pub fn until(then: Timestamp) -> String {
+    format!("{then:.0} ({})", ahead(then))
+}
+
 /// A value as indented JSON.
 pub fn json(value: &impl Serialize) -> anyhow::Result<String> {
     Ok(serde_json::to_string_pretty(value)? + "\n")
@@ -60,5 +98,22 @@ mod tests {
     fn a_table_has_no_lines_and_no_trailing_spaces() {
         let text = table(&["NAME", "STATUS"], vec![vec!["dev".into(), "online".into()]]);
         assert_eq!(text, "NAME   STATUS\ndev    online\n");
+    }
+
+    #[test]
+    fn fields_stand_below_each_other() {
+        assert_eq!(fields(&[("Name", "dev".into()), ("Last seen", "-".into())]), "Name:       dev\nLast seen:  -\n");
+    }
+
+    #[test]
+    fn times_are_told_from_now() {
+        assert_eq!((ago(None).as_str(), ahead(Timestamp::UNIX_EPOCH).as_str()), ("never", "expired"));
+        assert!(ahead(Timestamp::now() + jiff::SignedDuration::from_hours(30 * 24 + 1)).starts_with("in 30d"));
+    }
+
+    #[test]
+    fn roles_are_a_list_without_spaces() {
+        assert_eq!(roles(&["admin".parse().unwrap(), "dev".parse().unwrap()]), "admin,dev");
+        assert_eq!((roles(&[]).as_str(), the_roles(&[]).as_str()), ("-", "no roles"));
     }
 }

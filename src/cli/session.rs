@@ -1,17 +1,24 @@
-//! Which central and which cluster a command is for: flags and environment before the remembered state.
+//! Which central, which cluster and which credential a command is for: flags and environment before what is remembered.
 
+use std::env;
 use std::path::PathBuf;
 
 use clap::Args;
+use jiff::Timestamp;
 
 use super::exit::{CliError, Exit};
-use crate::client::Client;
-use crate::config::{ClientState, paths};
-use crate::model::ClusterName;
+use super::refresh;
+use crate::client::{Client, ClientError, Credential};
+use crate::config::client::normalised;
+use crate::config::{ClientState, StoredSession, paths};
+use crate::model::{ClusterName, Token};
 use crate::tls::Trust;
 
+/// The variable with an API token.
+pub const TOKEN_VARIABLE: &str = "MK8S_TOKEN";
+
 /// Options that every command of the client takes.
-#[derive(Args, Clone)]
+#[derive(Args, Clone, Default)]
 pub struct SessionArgs {
     /// The URL of central
     #[arg(long, env = "MK8S_SERVER", value_name = "URL", global = true)]
@@ -30,38 +37,99 @@ pub struct Session {
     pub server: String,
     /// The file of authorities.
     pub ca_file: Option<PathBuf>,
+    /// The pin of the one authority, where there is no file.
+    pub ca_pin: Option<String>,
     /// The cluster, if one is chosen.
     pub cluster: Option<String>,
+    /// Who asks.
+    source: Source,
+    state_file: PathBuf,
+}
+
+/// Where the credential comes from.
+enum Source {
+    /// `MK8S_TOKEN`.
+    Environment(Token),
+    /// What a login left for this server.
+    Stored(Box<StoredSession>),
+    /// Nobody is logged in.
+    Nobody,
 }
 
 impl SessionArgs {
     /// What is in force, with the remembered state behind flags and environment.
     pub fn resolve(&self) -> anyhow::Result<Session> {
-        let state = ClientState::load(&paths::client_state())?;
-        let given = |value: &Option<String>| value.clone().filter(|v| !v.is_empty());
-        let own_server = given(&self.server);
-        // The remembered authorities belong to the remembered server.
-        let same = own_server.is_none() || own_server == state.server;
-        let server = own_server.or(state.server).ok_or_else(|| CliError {
+        let path = paths::client_state();
+        let state = ClientState::load(&path)?;
+        Ok(self.resolve_from(state, path, environment_token()?)?)
+    }
+
+    fn resolve_from(&self, state: ClientState, state_file: PathBuf, token: Option<Token>) -> Result<Session, CliError> {
+        let server = self.server().or_else(|| state.server.clone()).ok_or_else(|| CliError {
             what: "no central is known".into(),
             hint: Some("mk8s login https://mk8s.example.com, or set --server (MK8S_SERVER)".into()),
             exit: Exit::NOT_LOGGED_IN,
         })?;
-        let ca_file = self.ca_file.clone().filter(|f| !f.as_os_str().is_empty()).or(state.ca_file.filter(|_| same));
-        let cluster = given(&self.cluster).or(state.cluster.filter(|_| same).map(String::from));
-        Ok(Session { server, ca_file, cluster })
+        let source = match (token, state.session_with(&server)) {
+            (Some(token), _) => Source::Environment(token),
+            (None, Some(stored)) => Source::Stored(Box::new(stored.clone())),
+            (None, None) => Source::Nobody,
+        };
+        // The remembered authority and cluster belong to the remembered server.
+        let remembered = if state.is_for(&server) { state } else { ClientState::default() };
+        let (ca_file, ca_pin) = match self.ca_file() {
+            Some(file) => (Some(file), None),
+            None => (remembered.ca_file, remembered.ca_pin),
+        };
+        let cluster = given(self.cluster.as_deref()).or(remembered.cluster.map(String::from));
+        Ok(Session { server, ca_file, ca_pin, cluster, source, state_file })
+    }
+
+    /// The server that was given for this command.
+    pub fn server(&self) -> Option<String> {
+        given(self.server.as_deref()).map(|server| normalised(&server))
     }
 
     /// The file of authorities that was given for this command.
     pub fn ca_file(&self) -> Option<PathBuf> {
-        self.ca_file.clone()
+        self.ca_file.clone().filter(|file| !file.as_os_str().is_empty())
     }
 }
 
 impl Session {
-    /// A client for the central.
-    pub fn client(&self) -> anyhow::Result<Client> {
-        Ok(Client::new(&self.server, &Trust::from_options(self.ca_file.as_deref(), None))?)
+    /// A client for the central that shows who asks; the access token of a session is renewed first if it has to be.
+    pub async fn client(&self) -> anyhow::Result<Client> {
+        let client = self.anonymous()?;
+        let credential = match &self.source {
+            Source::Environment(token) => Credential::ApiToken(token.clone()),
+            Source::Stored(stored) if stored.is_fresh(Timestamp::now()) => {
+                Credential::AccessToken(stored.access_token.clone())
+            }
+            Source::Stored(_) => {
+                let renewed = refresh::renew_stored(&self.state_file, &self.server, &client).await?;
+                Credential::AccessToken(renewed.access_token)
+            }
+            Source::Nobody => return Err(not_logged_in(&self.server).into()),
+        };
+        Ok(client.with_credential(credential))
+    }
+
+    /// A client that shows no credential.
+    pub fn anonymous(&self) -> anyhow::Result<Client> {
+        Ok(Client::new(&self.server, &Trust::from_options(self.ca_file.as_deref(), self.ca_pin.as_deref()))?)
+    }
+
+    /// What a login left for this server, unless `MK8S_TOKEN` goes before it.
+    pub fn stored(&self) -> Option<&StoredSession> {
+        match &self.source {
+            Source::Stored(stored) => Some(stored),
+            _ => None,
+        }
+    }
+
+    /// Whether `MK8S_TOKEN` is what is shown.
+    pub fn uses_api_token(&self) -> bool {
+        matches!(self.source, Source::Environment(_))
     }
 
     /// The cluster, which must be chosen.
@@ -71,5 +139,82 @@ impl Session {
             return Err(CliError::usage("no cluster is chosen", hint).into());
         };
         name.parse().map_err(|e| CliError::usage(format!("{e}"), "mk8s clusters list").into())
+    }
+}
+
+/// Whether `MK8S_TOKEN` is set; an empty variable is none.
+pub fn environment_token_is_set() -> bool {
+    env::var_os(TOKEN_VARIABLE).is_some_and(|value| !value.is_empty())
+}
+
+fn environment_token() -> Result<Option<Token>, ClientError> {
+    match env::var(TOKEN_VARIABLE) {
+        Ok(token) if !token.is_empty() => Ok(Some(token.into())),
+        Ok(_) | Err(env::VarError::NotPresent) => Ok(None),
+        Err(env::VarError::NotUnicode(_)) => Err(ClientError::MalformedToken),
+    }
+}
+
+/// Nobody is logged in to this server.
+pub fn not_logged_in(server: &str) -> CliError {
+    CliError {
+        what: format!("not logged in to {server}"),
+        hint: Some(format!("mk8s login {server}, or set {TOKEN_VARIABLE}")),
+        exit: Exit::NOT_LOGGED_IN,
+    }
+}
+
+fn given(value: Option<&str>) -> Option<String> {
+    value.filter(|value| !value.is_empty()).map(str::to_owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SERVER: &str = "https://mk8s.example.com";
+
+    fn state() -> ClientState {
+        ClientState {
+            server: Some(SERVER.into()),
+            ca_pin: Some(format!("sha256:{}", "0a".repeat(32))),
+            cluster: Some("dev".parse().unwrap()),
+            session: Some(StoredSession::example(SERVER)),
+            ..ClientState::default()
+        }
+    }
+
+    fn resolve(server: Option<&str>, ca_file: Option<&str>, token: Option<&str>) -> Session {
+        let args =
+            SessionArgs { server: server.map(str::to_owned), ca_file: ca_file.map(PathBuf::from), cluster: None };
+        args.resolve_from(state(), "/nowhere".into(), token.map(|t| t.to_owned().into())).unwrap()
+    }
+
+    #[test]
+    fn a_session_and_an_authority_serve_the_server_that_they_were_made_for() {
+        for own in [None, Some(""), Some(SERVER), Some("HTTPS://MK8S.example.com/")] {
+            let session = resolve(own, None, None);
+            assert!(session.stored().is_some() && session.ca_pin.is_some(), "{own:?}");
+            assert_eq!(session.cluster.as_deref(), Some("dev"));
+        }
+        let other = resolve(Some("https://other.example.com"), None, None);
+        assert!(other.stored().is_none() && other.ca_pin.is_none() && other.cluster.is_none());
+    }
+
+    #[tokio::test]
+    async fn without_a_session_the_server_is_named() {
+        let other = resolve(Some("https://other.example.com"), None, None);
+        let error = other.client().await.err().unwrap();
+        let error = error.downcast_ref::<CliError>().unwrap();
+        assert_eq!((error.exit, error.what.as_str()), (Exit(4), "not logged in to https://other.example.com"));
+        assert!(error.hint.as_ref().unwrap().starts_with("mk8s login https://other.example.com"));
+    }
+
+    #[test]
+    fn a_token_of_the_environment_goes_before_a_session_and_a_file_before_a_pin() {
+        let session = resolve(None, Some("ca.pem"), Some("mk8s_pat_x"));
+        assert!(session.stored().is_none() && session.uses_api_token());
+        assert_eq!((session.ca_file, session.ca_pin), (Some("ca.pem".into()), None));
+        assert!(resolve(Some("https://other.example.com"), None, Some("mk8s_pat_x")).uses_api_token());
     }
 }

@@ -3,14 +3,14 @@
 use bytes::{BufMut as _, Bytes, BytesMut};
 use futures_util::stream::{SplitSink, SplitStream};
 use futures_util::{SinkExt as _, StreamExt as _};
-use http::Request;
+use http::{Request, header};
 use tokio_tungstenite::tungstenite::handshake::client::generate_key;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::tungstenite::{Error, Message};
 use tokio_tungstenite::{WebSocketStream, client_async_with_config};
 
 use super::error::ClientError;
-use super::http::{Client, refusal};
+use super::http::Client;
 use crate::model::exec::{EXEC_PROTOCOL, channel};
 use crate::model::version::VERSION;
 use crate::model::{ClusterName, ExecEnd, ExecOutput, ExecRequest, Problem};
@@ -36,21 +36,25 @@ impl Client {
     ) -> Result<(ExecWriter, ExecReader), ClientError> {
         let protocol = |e: &dyn std::fmt::Display| ClientError::Protocol(e.to_string());
         let body = serde_json::to_string(request).map_err(|e| protocol(&e))?;
-        let upgrade = Request::get(format!("ws://{}/clusters/{cluster}/exec", self.host()))
+        let mut upgrade = Request::get(format!("ws://{}/clusters/{cluster}/exec", self.host()))
             .header("host", self.host())
             .header("user-agent", format!("mk8s/{VERSION}"))
             .header("connection", "Upgrade")
             .header("upgrade", "websocket")
             .header("sec-websocket-version", "13")
             .header("sec-websocket-key", generate_key())
-            .header("sec-websocket-protocol", EXEC_PROTOCOL)
-            .body(())
-            .map_err(|e| protocol(&e))?;
+            .header("sec-websocket-protocol", EXEC_PROTOCOL);
+        if let Some(value) = self.authorization()? {
+            upgrade = upgrade.header(header::AUTHORIZATION, value);
+        }
+        let upgrade = upgrade.body(()).map_err(|e| protocol(&e))?;
         let config = WebSocketConfig::default().write_buffer_size(0);
         let stream = self.connect().await?;
         let (mut socket, _) =
             client_async_with_config(upgrade, stream, Some(config)).await.map_err(|error| match error {
-                Error::Http(response) => refusal(response.status(), response.body().as_deref().unwrap_or_default()),
+                Error::Http(response) => {
+                    self.refusal(response.status(), response.body().as_deref().unwrap_or_default())
+                }
                 other => protocol(&other),
             })?;
         socket.send(Message::text(body)).await.map_err(|_| ClientError::Lost)?;

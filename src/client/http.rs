@@ -1,25 +1,34 @@
-//! Plain requests: one connection each, for a command line makes one.
+//! Plain requests: one connection each, for a command line makes few.
 
-use http::{Request, Response, StatusCode, Uri, header};
-use http_body_util::{BodyExt as _, Empty, Limited};
+use std::time::Duration;
+
+use http::{HeaderValue, Method, Request, Response, StatusCode, Uri, header};
+use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::body::{Bytes, Incoming};
 use hyper_util::rt::TokioIo;
-use serde::Deserialize;
+use secrecy::zeroize::Zeroizing;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 
+use super::credential::Credential;
 use super::error::ClientError;
 use crate::model::version::VERSION;
-use crate::model::{Cluster, ClusterList, ClusterName, Problem};
+use crate::model::{ErrorCode, Problem};
+use crate::tls::connect::is_loopback;
 use crate::tls::{Alpn, Connector, Stream, Trust};
 
 /// The largest answer that is read.
 const MAX_ANSWER: usize = 16 << 20;
+
+/// How long a request may take once there is a connection.
+const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// A client of one central.
 #[derive(Clone)]
 pub struct Client {
     connector: Connector,
     server: Uri,
+    credential: Credential,
 }
 
 /// The answer of `GET /health`.
@@ -31,8 +40,11 @@ pub struct Health {
     pub commit: String,
 }
 
+/// A request without a body.
+pub(super) const NOTHING: Option<&()> = None;
+
 impl Client {
-    /// A client for the central at a URL, recognised by `trust`.
+    /// A client for the central at a URL, recognised by `trust`, that shows no credential.
     ///
     /// # Errors
     /// When the URL has no host or another scheme than `https` and `http`, or the certificates cannot be read.
@@ -43,27 +55,20 @@ impl Client {
         if uri.host().is_none() || !matches!(uri.scheme_str(), Some("https" | "http")) || !plain {
             return Err(wrong());
         }
-        Ok(Self { connector: Connector::new(trust)?, server: uri })
+        Ok(Self { connector: Connector::new(trust)?, server: uri, credential: Credential::None })
+    }
+
+    /// The same client, which shows a credential with every request.
+    pub fn with_credential(self, credential: Credential) -> Self {
+        Self { credential, ..self }
     }
 
     /// Whether central is there, and which build it is.
     ///
     /// # Errors
-    /// See [`ClientError`]; so for all that follow.
+    /// See [`ClientError`].
     pub async fn health(&self) -> Result<Health, ClientError> {
-        self.get("/health").await
-    }
-
-    /// All clusters that the caller may see.
-    #[allow(clippy::missing_errors_doc)]
-    pub async fn clusters(&self) -> Result<Vec<Cluster>, ClientError> {
-        self.get("/clusters").await.map(|list: ClusterList| list.clusters)
-    }
-
-    /// One cluster.
-    #[allow(clippy::missing_errors_doc)]
-    pub async fn cluster(&self, name: &ClusterName) -> Result<Cluster, ClientError> {
-        self.get(&format!("/clusters/{name}")).await
+        self.call(Method::GET, "/health", NOTHING).await
     }
 
     pub(super) async fn connect(&self) -> Result<Stream, ClientError> {
@@ -74,38 +79,115 @@ impl Client {
         self.server.authority().map(http::uri::Authority::as_str).unwrap_or_default()
     }
 
-    async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, ClientError> {
-        let protocol = |e: &dyn std::fmt::Display| ClientError::Protocol(e.to_string());
-        let io = TokioIo::new(self.connect().await?);
-        let (mut sender, connection) = hyper::client::conn::http1::handshake(io).await.map_err(|e| protocol(&e))?;
-        let connection = tokio::spawn(connection);
-        let request = Request::get(path)
+    /// The value of `Authorization`, if the way to the server keeps it secret.
+    pub(super) fn authorization(&self) -> Result<Option<HeaderValue>, ClientError> {
+        let header = self.credential.header()?;
+        if header.is_some() {
+            self.check_confidential()?;
+        }
+        Ok(header)
+    }
+
+    fn check_confidential(&self) -> Result<(), ClientError> {
+        if self.server.scheme_str() == Some("https") || is_loopback(&self.server) {
+            return Ok(());
+        }
+        Err(ClientError::Unencrypted(self.server.to_string()))
+    }
+
+    /// A request that is answered with a value.
+    pub(super) async fn call<T: DeserializeOwned>(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<&impl Serialize>,
+    ) -> Result<T, ClientError> {
+        let answer = self.send(method, path, body).await?;
+        // serde's own words would repeat a part of the answer, which may be a token.
+        serde_json::from_slice(&answer).map_err(|e| {
+            let (line, column) = (e.line(), e.column());
+            ClientError::Protocol(format!(
+                "not the JSON that was expected (line {line}, column {column}); is this the URL of a central?"
+            ))
+        })
+    }
+
+    /// A request that is answered with success and nothing else.
+    pub(super) async fn tell(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<&impl Serialize>,
+    ) -> Result<(), ClientError> {
+        self.send(method, path, body).await.map(drop)
+    }
+
+    async fn send(&self, method: Method, path: &str, body: Option<&impl Serialize>) -> Result<Bytes, ClientError> {
+        let request = self.request(method, path, body)?;
+        let stream = self.connect().await?;
+        let (status, answer) = tokio::time::timeout(TIMEOUT, exchange(stream, request))
+            .await
+            .map_err(|_| ClientError::Timeout(TIMEOUT.as_secs()))??;
+        if status.is_success() { Ok(answer) } else { Err(self.refusal(status, &answer)) }
+    }
+
+    fn request(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<&impl Serialize>,
+    ) -> Result<Request<Full<Bytes>>, ClientError> {
+        let mut request = Request::builder()
+            .method(method)
+            .uri(path)
             .header(header::HOST, self.host())
             .header(header::USER_AGENT, format!("mk8s/{VERSION}"))
-            .header(header::ACCEPT, "application/json")
-            .body(Empty::<Bytes>::new())
-            .map_err(|e| protocol(&e))?;
-        let response = sender.send_request(request).await.map_err(|e| protocol(&e))?;
-        let answer = read(response).await;
-        connection.abort();
-        answer
+            .header(header::ACCEPT, "application/json");
+        if let Some(value) = self.authorization()? {
+            request = request.header(header::AUTHORIZATION, value);
+        }
+        let mut bytes = Bytes::new();
+        if let Some(body) = body {
+            self.check_confidential()?;
+            let json = serde_json::to_vec(body).map_err(|e| protocol(&e))?;
+            bytes = Bytes::from_owner(Zeroizing::new(json));
+            request = request.header(header::CONTENT_TYPE, "application/json");
+        }
+        request.body(Full::new(bytes)).map_err(|e| protocol(&e))
+    }
+
+    /// A refusal from its body, or from its status when something other than central answered.
+    pub(super) fn refusal(&self, status: StatusCode, body: &[u8]) -> ClientError {
+        match serde_json::from_slice::<Problem>(body).map(Box::new) {
+            Ok(problem)
+                if problem.code == ErrorCode::Unauthenticated && matches!(self.credential, Credential::ApiToken(_)) =>
+            {
+                ClientError::ApiToken(problem)
+            }
+            Ok(problem) => ClientError::Problem(problem),
+            Err(_) => ClientError::Protocol(format!("HTTP {status}; is this the URL of a central?")),
+        }
     }
 }
 
-async fn read<T: DeserializeOwned>(response: Response<Incoming>) -> Result<T, ClientError> {
+async fn exchange(stream: Stream, request: Request<Full<Bytes>>) -> Result<(StatusCode, Bytes), ClientError> {
+    let handshake = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await;
+    let (mut sender, connection) = handshake.map_err(|e| protocol(&e))?;
+    let connection = tokio::spawn(connection);
+    let answer = async { read(sender.send_request(request).await.map_err(|e| protocol(&e))?).await }.await;
+    connection.abort();
+    answer
+}
+
+async fn read(response: Response<Incoming>) -> Result<(StatusCode, Bytes), ClientError> {
     let status = response.status();
     let body = Limited::new(response.into_body(), MAX_ANSWER).collect().await;
-    let body = body.map_err(|e| ClientError::Protocol(e.to_string()))?.to_bytes();
-    if status != StatusCode::OK {
-        return Err(refusal(status, &body));
-    }
-    serde_json::from_slice(&body).map_err(|e| ClientError::Protocol(format!("{e}; is this the URL of a central?")))
+    Ok((status, body.map_err(|e| ClientError::Protocol(e.to_string()))?.to_bytes()))
 }
 
-/// A refusal from its body, or from its status when something other than central answered.
-pub(super) fn refusal(status: StatusCode, body: &[u8]) -> ClientError {
-    match serde_json::from_slice::<Problem>(body) {
-        Ok(problem) => ClientError::Problem(Box::new(problem)),
-        Err(_) => ClientError::Protocol(format!("HTTP {status}; is this the URL of a central?")),
-    }
+fn protocol(error: &dyn std::fmt::Display) -> ClientError {
+    ClientError::Protocol(error.to_string())
 }
+
+#[cfg(test)]
+mod tests;

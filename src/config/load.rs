@@ -30,6 +30,9 @@ pub trait Role: Default + Serialize + DeserializeOwned {
     /// What some keys accept, so that it fits into `... is not <this>`.
     const ALLOWED: &'static [(&'static str, &'static str)];
 
+    /// Its keys whose values are not shown.
+    const SECRETS: &'static [&'static str] = &[];
+
     /// Brings values that mean the same into one form.
     fn normalise(&mut self) {}
 

@@ -47,13 +47,17 @@ impl<T: Role> Loaded<T> {
                     self.section(values, shape, &format!("{prefix}{name}."), depth + 1, lines);
                 }
                 _ => {
-                    let origin = match self.origin(&format!("{prefix}{name}")) {
+                    let key = format!("{prefix}{name}");
+                    let origin = match self.origin(&key) {
                         Origin::Default => "default".to_owned(),
                         Origin::File(_) => "file".to_owned(),
                         Origin::Variable(name) | Origin::Flag(name) => name.clone(),
                     };
                     // JSON is YAML, and needs no second thoughts about quotes.
-                    let value = serde_json::to_string(value).unwrap_or_default();
+                    let value = match value {
+                        Value::String(..) if T::SECRETS.contains(&key.as_str()) => "\"<redacted>\"".to_owned(),
+                        value => serde_json::to_string(value).unwrap_or_default(),
+                    };
                     lines.push((format!("{indent}{name}: {value}"), Some(origin)));
                 }
             }

@@ -167,8 +167,27 @@ const CLIENT: &str = r#"# State of the mk8s client, by default ~/.mk8s/config.ya
 # The certificate authorities to trust for it, a PEM file. Default: the system's.
 #ca_file: null
 
+# The one authority to trust for it instead, as sha256: and the SHA-256 of its certificate. Not together with ca_file.
+#ca_pin: null
+
 # The current cluster.
 #cluster: null
+
+# What `mk8s login` left. Whoever has these tokens is logged in: keep this file to yourself.
+session:
+  # The server that the session is with; it is used for no other.
+  #server: null
+
+  # Who is logged in.
+  #email: null
+
+  # Shown with each request, and until when it is valid.
+  #access_token: null
+  #access_expires_at: null
+
+  # For the next access token, and until when the session can be continued.
+  #refresh_token: null
+  #refresh_expires_at: null
 "#;
 
 #[cfg(test)]

@@ -120,13 +120,7 @@ pub fn by_hash(conn: &mut Conn, shown: &TokenHash, now: Timestamp) -> Result<Opt
         .filter(agent_tokens::hash.eq(shown.to_hex()))
         .filter(agent_tokens::revoked_at.is_null())
         .filter(agent_tokens::expires_at.is_null().or(agent_tokens::expires_at.gt(stored(now))))
-        .select((
-            agent_tokens::id,
-            clusters::id,
-            clusters::name,
-            agent_tokens::expires_at,
-            agent_tokens::last_used_at,
-        ))
+        .select((agent_tokens::id, clusters::id, clusters::name, agent_tokens::expires_at, agent_tokens::last_used_at))
         .first(conn)
         .optional()?;
     row.map(|(token, cluster, name, expires_at, last_used_at)| {
@@ -160,8 +154,7 @@ pub fn declare(conn: &mut Conn, declared: &[(ClusterName, TokenHash)], now: Time
         .filter(agent_tokens::revoked_at.is_null())
         .inner_join(clusters::table)
         .select((agent_tokens::hash, clusters::name));
-    let wanted: Vec<(String, String)> =
-        declared.iter().map(|(name, hash)| (hash.to_hex(), name.to_string())).collect();
+    let wanted: Vec<(String, String)> = declared.iter().map(|(name, hash)| (hash.to_hex(), name.to_string())).collect();
     let all_there = |current: &[(String, String)]| {
         current.len() == wanted.len() && wanted.iter().all(|token| current.contains(token))
     };
@@ -190,11 +183,15 @@ pub fn declare(conn: &mut Conn, declared: &[(ClusterName, TokenHash)], now: Time
             .filter(agent_tokens::hash.eq(hash.to_hex()))
             .filter(agent_tokens::cluster_id.eq(cluster.to_string()))
             .filter(agent_tokens::bootstrap.eq(true));
-        let revived =
-            diesel::update(again).set(agent_tokens::revoked_at.eq(None::<NaiveDateTime>)).execute(conn)?;
+        let revived = diesel::update(again).set(agent_tokens::revoked_at.eq(None::<NaiveDateTime>)).execute(conn)?;
         if revived == 0 {
             let (id, expires_at, last_used_at) = (TokenId::generate(), None, None);
-            create(conn, cluster, hash, &AgentToken { id, bootstrap: true, created_at: now, expires_at, last_used_at })?;
+            create(
+                conn,
+                cluster,
+                hash,
+                &AgentToken { id, bootstrap: true, created_at: now, expires_at, last_used_at },
+            )?;
         }
     }
     Ok(())

@@ -75,9 +75,8 @@ pub fn by_api_token(conn: &mut Conn, shown: &TokenHash, now: Timestamp) -> Resul
     let roles: Vec<String> = api_token_roles::table
         .filter(api_token_roles::token_id.eq(&token))
         .filter(
-            api_token_roles::role.eq_any(
-                user_roles::table.filter(user_roles::user_id.eq(&user)).select(user_roles::role),
-            ),
+            api_token_roles::role
+                .eq_any(user_roles::table.filter(user_roles::user_id.eq(&user)).select(user_roles::role)),
         )
         .select(api_token_roles::role)
         .order(api_token_roles::role)

@@ -204,4 +204,3 @@ where
 async fn blocking<T: Send + 'static>(f: impl FnOnce() -> T + Send + 'static) -> T {
     tokio::task::spawn_blocking(f).await.unwrap_or_else(|error| resume_unwind(error.into_panic()))
 }
-

@@ -58,5 +58,13 @@ diesel::joinable!(api_tokens -> users (user_id));
 diesel::joinable!(api_token_roles -> api_tokens (token_id));
 diesel::joinable!(agent_tokens -> clusters (cluster_id));
 diesel::allow_tables_to_appear_in_same_query!(
-    users, user_roles, roles, sessions, refresh_tokens, api_tokens, api_token_roles, clusters, agent_tokens,
+    users,
+    user_roles,
+    roles,
+    sessions,
+    refresh_tokens,
+    api_tokens,
+    api_token_roles,
+    clusters,
+    agent_tokens,
 );

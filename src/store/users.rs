@@ -27,7 +27,10 @@ pub struct Credentials {
 
 impl fmt::Debug for Credentials {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Credentials").field("user", &self.user).field("disabled", &self.disabled).finish_non_exhaustive()
+        f.debug_struct("Credentials")
+            .field("user", &self.user)
+            .field("disabled", &self.disabled)
+            .finish_non_exhaustive()
     }
 }
 
@@ -148,8 +151,7 @@ pub fn credentials(conn: &mut Conn, email: &Email) -> Result<Option<Credentials>
 /// What the password of a user is checked against.
 #[allow(clippy::missing_errors_doc)]
 pub fn credentials_of(conn: &mut Conn, id: UserId) -> Result<Option<Credentials>> {
-    let row =
-        users::table.find(id.to_string()).select((users::id, users::password_hash, users::disabled)).first(conn);
+    let row = users::table.find(id.to_string()).select((users::id, users::password_hash, users::disabled)).first(conn);
     found(row.optional()?)
 }
 

@@ -86,7 +86,11 @@ pub struct Connector {
 impl Connector {
     /// A connector that recognises servers by `trust` and finds proxies in the environment.
     pub fn new(trust: &Trust) -> Result<Self, TlsError> {
-        let config = trust.client_config()?;
+        Ok(Self::with_config(&trust.client_config()?))
+    }
+
+    /// A connector that recognises servers as `config` says.
+    pub(super) fn with_config(config: &ClientConfig) -> Self {
         let with_alpn = |protocol: &[u8]| {
             let mut config = config.clone();
             config.alpn_protocols = vec![protocol.to_vec()];
@@ -96,7 +100,7 @@ impl Connector {
         tcp.enforce_http(false);
         tcp.set_nodelay(true);
         tcp.set_keepalive(Some(Duration::from_secs(30)));
-        Ok(Self { http1: with_alpn(b"http/1.1"), http2: with_alpn(b"h2"), proxies: Arc::new(Matcher::from_env()), tcp })
+        Self { http1: with_alpn(b"http/1.1"), http2: with_alpn(b"h2"), proxies: Arc::new(Matcher::from_env()), tcp }
     }
 
     /// Connects to the host and port of `uri`; `https` is encrypted, `http` is not.
@@ -148,7 +152,7 @@ impl Connector {
 }
 
 /// Whether a URL names this machine; such connections never go through a proxy.
-fn is_loopback(uri: &Uri) -> bool {
+pub fn is_loopback(uri: &Uri) -> bool {
     let host = uri.host().unwrap_or_default().trim_matches(['[', ']']);
     host.eq_ignore_ascii_case("localhost") || host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
 }

@@ -3,6 +3,7 @@
 pub mod authority;
 pub mod connect;
 mod pin;
+pub mod probe;
 pub mod server;
 pub mod trust;
 

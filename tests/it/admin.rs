@@ -40,7 +40,9 @@ fn every_operation_has_a_right_and_it_is_enforced() {
         if right == "public" {
             continue;
         }
-        for token in ["", "nonsense", "mk8s_pat_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA", crate::support::stack::TOKEN] {
+        for token in
+            ["", "nonsense", "mk8s_pat_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA", crate::support::stack::TOKEN]
+        {
             assert_eq!(ask(&method, &path, token), 401, "{method} {path}");
         }
         assert_eq!(path.starts_with("/admin"), right == "admin", "{method} {path}");
@@ -84,11 +86,15 @@ fn admins_manage_users() {
     let roles = |name: &str, roles: &[&str]| {
         central.api("PUT", &format!("/admin/users/{name}/roles"), admin, Some(&json!({ "roles": roles })))
     };
-    assert_eq!(roles("bob@example.com", &["viewer", "developer", "viewer"]).expect(200).body["roles"], json!(["developer", "viewer"]));
+    assert_eq!(
+        roles("bob@example.com", &["viewer", "developer", "viewer"]).expect(200).body["roles"],
+        json!(["developer", "viewer"])
+    );
     central.get("/clusters/dev", &bob).expect(200);
     roles("bob@example.com", &["nosuch"]).expect(400);
 
-    let change = |name: &str, change: Value| central.api("PATCH", &format!("/admin/users/{name}"), admin, Some(&change));
+    let change =
+        |name: &str, change: Value| central.api("PATCH", &format!("/admin/users/{name}"), admin, Some(&change));
     change("bob@example.com", json!({ "password": "another long password" })).expect(200);
     central.get("/clusters", &bob).expect(401);
     central.login("bob@example.com", "another long password").expect(200);

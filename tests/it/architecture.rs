@@ -154,8 +154,9 @@ fn unsafe_is_in_one_file() {
 #[test]
 fn the_request_path_does_not_panic() {
     for source in sources() {
-        let on_path =
-            ["central/", "agent/", "tunnel/", "store/", "access/", "kubernetes/"].iter().any(|r| source.path.starts_with(r));
+        let on_path = ["central/", "agent/", "tunnel/", "store/", "access/", "kubernetes/"]
+            .iter()
+            .any(|r| source.path.starts_with(r));
         let code = code(&source.text);
         let product = code.split("#[cfg(test)]").next().unwrap_or_default();
         assert!(

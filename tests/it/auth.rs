@@ -66,9 +66,10 @@ fn every_refused_login_looks_alike() {
 #[test]
 fn guessing_is_slowed_down_across_restarts_and_spellings() {
     let mut central = Central::start();
-    for (i, email) in [EMAIL, "ADMIN@localhost", " admin@localhost", "\u{ff41}dmin@localhost", EMAIL, EMAIL, EMAIL, EMAIL]
-        .into_iter()
-        .enumerate()
+    for (i, email) in
+        [EMAIL, "ADMIN@localhost", " admin@localhost", "\u{ff41}dmin@localhost", EMAIL, EMAIL, EMAIL, EMAIL]
+            .into_iter()
+            .enumerate()
     {
         central.login(email, "wrong password").expect(401);
         if i == 5 {
@@ -119,9 +120,12 @@ fn a_password_is_changed_by_its_owner() {
         central.post("/auth/password", &mine.text("access_token"), &body)
     };
     change("not the password", "a new long password").expect(403);
-    for (weak, why) in
-        [("short", "12 characters"), (&"x".repeat(73), "72 bytes"), (&"\u{1f600}".repeat(19), "72 bytes"), ("with a \0 inside it", "NUL")]
-    {
+    for (weak, why) in [
+        ("short", "12 characters"),
+        (&"x".repeat(73), "72 bytes"),
+        (&"\u{1f600}".repeat(19), "72 bytes"),
+        ("with a \0 inside it", "NUL"),
+    ] {
         let said = change(ADMIN_PASSWORD, weak).expect(400).text("detail");
         assert!(said.contains(why), "{said}");
     }
@@ -133,7 +137,13 @@ fn a_password_is_changed_by_its_owner() {
     central.get("/clusters", &mine.text("access_token")).expect(200);
     central.get("/clusters", &other.text("access_token")).expect(401);
     central.post("/auth/refresh", "", &json!({ "refresh_token": other.text("refresh_token") })).expect(401);
-    central.post("/auth/password", Central::token(), &json!({ "current_password": longest, "new_password": "x".repeat(12) })).expect(403);
+    central
+        .post(
+            "/auth/password",
+            Central::token(),
+            &json!({ "current_password": longest, "new_password": "x".repeat(12) }),
+        )
+        .expect(403);
 }
 
 /// Unknown users cost the same time as wrong passwords: the ratio of the medians of 30 runs. A noisy machine gets three

@@ -41,8 +41,9 @@ impl Client {
 
     /// Logs in to a central, which must succeed.
     fn log_in(&self, central: &Central) {
-        let ca_file = central.ca_file();
-        self.run(&["login", &central.url, "--ca-file", &ca_file.to_string_lossy()]).expect(0);
+        let mut login = self.command();
+        login.args(["login", &central.url, "--email", "admin@localhost", "--password-stdin", "--ca-file"]);
+        run(login.arg(central.ca_file()), ADMIN_PASSWORD.as_bytes()).expect(0);
     }
 }
 
@@ -63,9 +64,21 @@ fn assert_fails(output: &Output, code: i32, words: &[&str]) {
 fn help_lists_all_commands() {
     let client = Client::new();
     let help = client.run(&["--help"]).expect(0).out();
-    for command in
-        ["login", "logout", "status", "clusters", "kubectl", "serve", "demo", "config", "completion", "version"]
-    {
+    for command in [
+        "login",
+        "logout",
+        "status",
+        "passwd",
+        "tokens",
+        "clusters",
+        "kubectl",
+        "admin",
+        "serve",
+        "demo",
+        "config",
+        "completion",
+        "version",
+    ] {
         assert!(help.lines().any(|line| line.trim_start().starts_with(command)), "{command} is not in: {help}");
         if command != "kubectl" {
             let own = client.run(&[command, "--help"]).expect(0).out();
@@ -137,7 +150,8 @@ fn login_is_remembered_and_logout_forgets() {
     // A relative path is remembered in a way that holds in any directory.
     let mut login = client.command();
     login.current_dir(central.dir.path()).args(["login", &central.url, "--ca-file", "data/tls/ca.crt"]);
-    let output = run(&mut login, b"").expect(0);
+    login.args(["--email", "Admin@localhost", "--password-stdin"]);
+    let output = run(&mut login, ADMIN_PASSWORD.as_bytes()).expect(0);
     assert!(output.err().contains(&format!("logged in to {}", central.url)), "{}", output.err());
     let elsewhere = run(client.command().current_dir("/").args(["clusters", "list", "-o", "name"]), b"").expect(0);
     assert_eq!(elsewhere.out(), "dev\nghost\n");
@@ -151,7 +165,9 @@ fn login_is_remembered_and_logout_forgets() {
 
     let output = client.run(&["logout"]).expect(0);
     assert_eq!(output.err(), format!("logged out of {}\n", central.url));
-    assert_fails(&client.run(&["status"]), 4, &["no central is known"]);
+    let text = client.run(&["status"]).expect(0).out();
+    assert!(text.contains(&central.url) && text.contains("not logged in"), "{text}");
+    assert_fails(&client.run(&["clusters", "list"]), 4, &["not logged in", "mk8s login"]);
     assert_eq!(client.run(&["logout"]).expect(0).err(), "not logged in\n");
 }
 

@@ -1,14 +1,19 @@
 //! The one integration binary: the real program, a real Kubernetes API server, a real kubectl.
 
+mod admin;
 mod agents;
 mod architecture;
+mod auth;
 mod bad_input;
 mod bad_peers;
 mod child;
 mod cli;
+mod forged;
 mod kills;
 mod lifecycle;
 mod proxy;
+mod revocation;
 mod same_as_direct;
+mod secrets;
 mod streams;
 mod support;

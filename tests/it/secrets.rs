@@ -25,7 +25,8 @@ fn secrets_are_found_nowhere() {
     let stack = Stack::start();
     let central = &stack.central;
     let mut found = Vec::new();
-    let mut note = |answer: &crate::support::api::Answer| found.extend_from_slice(answer.body["detail"].to_string().as_bytes());
+    let mut note =
+        |answer: &crate::support::api::Answer| found.extend_from_slice(answer.body["detail"].to_string().as_bytes());
 
     central.log_in();
     let tokens = central.admin();

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use axum::{Extension, Json};
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
+use axum::{Extension, Json};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::access::{Authorized, Caller, authorize};

@@ -36,8 +36,14 @@ fn table() -> Table {
     let post_ = |path, right, summary| Operation::new("post", path, right, summary);
     let delete_ = |path, right, summary| Operation::new("delete", path, right, summary);
     vec![
-        (get_("/health", Public, "Whether central serves, and which build it is").gives::<health::Health>(200), get(health::show)),
-        (get_("/.well-known/jwks.json", Public, "The public keys of access tokens (RFC 7517)").gives_json(200), get(auth::jwks)),
+        (
+            get_("/health", Public, "Whether central serves, and which build it is").gives::<health::Health>(200),
+            get(health::show),
+        ),
+        (
+            get_("/.well-known/jwks.json", Public, "The public keys of access tokens (RFC 7517)").gives_json(200),
+            get(auth::jwks),
+        ),
         (
             post_("/auth/login", Public, "Begin a session")
                 .takes::<Login>()
@@ -74,10 +80,7 @@ fn table() -> Table {
             delete(tokens::revoke),
         ),
         (get_("/clusters", Caller, "The clusters that one may use").gives::<ClusterList>(200), get(clusters::list)),
-        (
-            get_("/clusters/{name}", Caller, "One cluster").gives::<Cluster>(200).fails(&[NotFound]),
-            get(clusters::show),
-        ),
+        (get_("/clusters/{name}", Caller, "One cluster").gives::<Cluster>(200).fails(&[NotFound]), get(clusters::show)),
         (
             post_("/clusters/{name}/exec", Caller, "Run kubectl on a cluster")
                 .takes::<ExecRequest>()

@@ -46,7 +46,8 @@ impl Central {
         }
         let output = run(&mut curl, body.map(Value::to_string).unwrap_or_default().as_bytes()).expect(0).out();
         let (text, status) = output.rsplit_once('\n').expect("a status");
-        let body = if text.is_empty() { Value::Null } else { serde_json::from_str(text).unwrap_or_else(|_| json!(text)) };
+        let body =
+            if text.is_empty() { Value::Null } else { serde_json::from_str(text).unwrap_or_else(|_| json!(text)) };
         Answer { status: status.parse().expect("a status"), body }
     }
 

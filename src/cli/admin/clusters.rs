@@ -1,0 +1,122 @@
+//! `mk8s admin clusters`: make and remove clusters.
+
+use clap::Subcommand;
+
+use super::tokens::{self, AgentTokenCommand};
+use crate::cli::exit::{Exit, with_hint};
+use crate::cli::output::{self, Format, OutputArgs};
+use crate::cli::prompt::confirm_deletion;
+use crate::cli::session::SessionArgs;
+use crate::client::ClientError;
+use crate::model::token::{AdminCluster, NewAgentToken, NewCluster};
+use crate::model::{ClusterName, ErrorCode};
+
+/// What to do with clusters.
+#[derive(Subcommand)]
+pub enum AdminClustersCommand {
+    /// List all clusters, and how many tokens their agents have
+    #[command(visible_alias = "ls")]
+    List(OutputArgs),
+    /// Make a cluster, and the first token for its agents; standard output has the token alone
+    Create {
+        /// Its name
+        name: ClusterName,
+    },
+    /// Show one cluster
+    Show {
+        /// Its name
+        name: ClusterName,
+        #[command(flatten)]
+        output: OutputArgs,
+    },
+    /// Remove a cluster from central, with the tokens and tunnels of its agents; the cluster itself stays as it is
+    Delete {
+        /// Its name
+        name: ClusterName,
+        /// Do not ask
+        #[arg(long)]
+        yes: bool,
+    },
+    /// Make, list and end the tokens of a cluster's agents
+    #[command(subcommand, visible_alias = "tokens")]
+    Token(AgentTokenCommand),
+}
+
+/// Runs the command.
+pub async fn run(session: &SessionArgs, command: AdminClustersCommand) -> anyhow::Result<Exit> {
+    match command {
+        AdminClustersCommand::List(args) => list(session, args.output).await,
+        AdminClustersCommand::Create { name } => create(session, name).await,
+        AdminClustersCommand::Show { name, output } => {
+            let cluster = session.resolve()?.client().await?.admin_cluster(&name).await.map_err(not_found)?;
+            output::print(&match output.output {
+                Format::Json => output::json(&cluster)?,
+                Format::Name => format!("{}\n", cluster.name),
+                Format::Table => describe(&cluster),
+            })
+        }
+        AdminClustersCommand::Delete { name, yes } => {
+            confirm_deletion("cluster", name.as_str(), yes)?;
+            session.resolve()?.client().await?.delete_cluster(&name).await.map_err(not_found)?;
+            eprintln!("deleted cluster {:?}; its agents are cut off", name.as_str());
+            Ok(Exit::OK)
+        }
+        AdminClustersCommand::Token(command) => tokens::run(session, command).await,
+    }
+}
+
+/// A cluster that does not exist, with the list that has the others.
+pub fn not_found(error: ClientError) -> anyhow::Error {
+    with_hint(error, ErrorCode::NotFound, "mk8s admin clusters list")
+}
+
+async fn create(session: &SessionArgs, name: ClusterName) -> anyhow::Result<Exit> {
+    let session = session.resolve()?;
+    let client = session.client().await?;
+    let hint = format!("another name, or mk8s admin clusters token create {name} for the one that exists");
+    let new = NewCluster { name: name.clone() };
+    client.create_cluster(&new).await.map_err(|error| with_hint(error, ErrorCode::Conflict, &hint))?;
+    // Should the token fail, the cluster is there: that is said first.
+    eprintln!("created cluster {:?}", name.as_str());
+    let created = client.create_agent_token(&name, &NewAgentToken::default()).await.map_err(not_found)?;
+    tokens::print(&session.server, &name, &created)
+}
+
+async fn list(session: &SessionArgs, format: Format) -> anyhow::Result<Exit> {
+    let clusters = session.resolve()?.client().await?.admin_clusters().await?;
+    output::print(&match format {
+        Format::Json => output::json(&clusters)?,
+        Format::Name => clusters.iter().map(|cluster| format!("{}\n", cluster.name)).collect(),
+        Format::Table if clusters.is_empty() => {
+            eprintln!("no clusters yet: mk8s admin clusters create <name>");
+            String::new()
+        }
+        Format::Table => {
+            output::table(&["NAME", "TOKENS", "DECLARED BY", "CREATED"], clusters.iter().map(row).collect())
+        }
+    })
+}
+
+fn row(cluster: &AdminCluster) -> Vec<String> {
+    vec![
+        cluster.name.to_string(),
+        cluster.tokens.to_string(),
+        declared_by(cluster.bootstrap).into(),
+        output::ago(Some(cluster.created_at)),
+    ]
+}
+
+fn describe(cluster: &AdminCluster) -> String {
+    output::fields(&[
+        ("Name", cluster.name.to_string()),
+        ("ID", cluster.id.to_string()),
+        ("Tokens", cluster.tokens.to_string()),
+        ("Declared by", declared_by(cluster.bootstrap).into()),
+        ("Created", format!("{:.0} ({})", cluster.created_at, output::ago(Some(cluster.created_at)))),
+    ])
+}
+
+/// What is declared by the configuration of central is there again after a restart.
+pub fn declared_by(bootstrap: bool) -> &'static str {
+    if bootstrap { "configuration" } else { "admin" }
+}

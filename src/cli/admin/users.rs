@@ -1,0 +1,205 @@
+//! `mk8s admin users`: make, change and remove users.
+
+use std::str::FromStr;
+
+use clap::Subcommand;
+
+use crate::cli::exit::{Exit, with_hint};
+use crate::cli::output::{self, Format, OutputArgs};
+use crate::cli::prompt::{PasswordArgs, confirm_deletion};
+use crate::cli::session::SessionArgs;
+use crate::client::{Client, ClientError};
+use crate::model::email::InvalidEmail;
+use crate::model::user::{NewUser, UserChange, UserRoles};
+use crate::model::{Email, ErrorCode, RoleName, User, UserId};
+
+/// What to do with users.
+#[derive(Subcommand)]
+pub enum UsersCommand {
+    /// List all users
+    #[command(visible_alias = "ls")]
+    List(OutputArgs),
+    /// Make a user; without a password, central makes one up and it is printed, this once
+    Create {
+        /// The email address that the user logs in with
+        email: Email,
+        /// A role of the user; may be repeated
+        #[arg(long = "role", value_name = "ROLE")]
+        roles: Vec<RoleName>,
+        #[command(flatten)]
+        password: PasswordArgs,
+    },
+    /// Show one user
+    Show {
+        /// The email address or the identifier
+        #[arg(value_name = "EMAIL")]
+        user: UserRef,
+        #[command(flatten)]
+        output: OutputArgs,
+    },
+    /// Give a user these roles and no others
+    SetRoles {
+        /// The email address or the identifier
+        #[arg(value_name = "EMAIL")]
+        user: UserRef,
+        /// The roles
+        #[arg(value_name = "ROLE", required_unless_present = "none")]
+        roles: Vec<RoleName>,
+        /// Take all roles away
+        #[arg(long, conflicts_with = "roles")]
+        none: bool,
+    },
+    /// Keep a user out, at once
+    Disable {
+        /// The email address or the identifier
+        #[arg(value_name = "EMAIL")]
+        user: UserRef,
+    },
+    /// Let a user in again
+    Enable {
+        /// The email address or the identifier
+        #[arg(value_name = "EMAIL")]
+        user: UserRef,
+    },
+    /// Give a user a new password; all sessions of the user end
+    ResetPassword {
+        /// The email address or the identifier
+        #[arg(value_name = "EMAIL")]
+        user: UserRef,
+        #[command(flatten)]
+        password: PasswordArgs,
+    },
+    /// Remove a user, with all sessions and tokens
+    Delete {
+        /// The email address or the identifier
+        #[arg(value_name = "EMAIL")]
+        user: UserRef,
+        /// Do not ask
+        #[arg(long)]
+        yes: bool,
+    },
+}
+
+/// A user, named by address or identifier.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UserRef(String);
+
+impl FromStr for UserRef {
+    type Err = InvalidEmail;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text.parse::<UserId>() {
+            Ok(id) => Ok(Self(id.to_string())),
+            Err(_) => text.parse::<Email>().map(|email| Self(email.into())),
+        }
+    }
+}
+
+/// Runs the command.
+pub async fn run(session: &SessionArgs, command: UsersCommand) -> anyhow::Result<Exit> {
+    match command {
+        UsersCommand::List(args) => list(session, args.output).await,
+        UsersCommand::Create { email, roles, password } => create(session, email, roles, password).await,
+        UsersCommand::Show { user, output } => {
+            let user = client(session).await?.user(&user.0).await.map_err(not_found)?;
+            output::print(&match output.output {
+                Format::Json => output::json(&user)?,
+                Format::Name => format!("{}\n", user.email),
+                Format::Table => describe(&user),
+            })
+        }
+        UsersCommand::SetRoles { user, roles, .. } => {
+            let user = client(session).await?.set_roles(&user.0, &UserRoles { roles }).await.map_err(not_found)?;
+            eprintln!("user {} has {}", user.email, output::the_roles(&user.roles));
+            Ok(Exit::OK)
+        }
+        UsersCommand::Disable { user } => set_disabled(session, &user, true).await,
+        UsersCommand::Enable { user } => set_disabled(session, &user, false).await,
+        UsersCommand::ResetPassword { user, password } => {
+            password.check_source()?;
+            let client = client(session).await?;
+            let change = UserChange { disabled: None, password: Some(password.read_new()?) };
+            let user = client.change_user(&user.0, &change).await.map_err(not_found)?;
+            eprintln!("user {} has a new password; all sessions of the user have ended", user.email);
+            Ok(Exit::OK)
+        }
+        UsersCommand::Delete { user, yes } => {
+            confirm_deletion("user", &user.0, yes)?;
+            client(session).await?.delete_user(&user.0).await.map_err(not_found)?;
+            eprintln!("deleted user {}", user.0);
+            Ok(Exit::OK)
+        }
+    }
+}
+
+async fn client(session: &SessionArgs) -> anyhow::Result<Client> {
+    session.resolve()?.client().await
+}
+
+fn not_found(error: ClientError) -> anyhow::Error {
+    with_hint(error, ErrorCode::NotFound, "mk8s admin users list")
+}
+
+async fn list(session: &SessionArgs, format: Format) -> anyhow::Result<Exit> {
+    let users = client(session).await?.users().await?;
+    output::print(&match format {
+        Format::Json => output::json(&users)?,
+        Format::Name => users.iter().map(|user| format!("{}\n", user.email)).collect(),
+        Format::Table => output::table(&["EMAIL", "ROLES", "STATUS", "LAST LOGIN"], users.iter().map(row).collect()),
+    })
+}
+
+fn row(user: &User) -> Vec<String> {
+    vec![user.email.to_string(), output::roles(&user.roles), state(user).into(), output::ago(user.last_login_at)]
+}
+
+fn describe(user: &User) -> String {
+    output::fields(&[
+        ("Email", user.email.to_string()),
+        ("ID", user.id.to_string()),
+        ("Roles", output::roles(&user.roles)),
+        ("Status", state(user).into()),
+        ("Created", format!("{:.0} ({})", user.created_at, output::ago(Some(user.created_at)))),
+        ("Last login", output::ago(user.last_login_at)),
+    ])
+}
+
+fn state(user: &User) -> &'static str {
+    if user.disabled { "disabled" } else { "active" }
+}
+
+async fn create(session: &SessionArgs, email: Email, roles: Vec<RoleName>, args: PasswordArgs) -> anyhow::Result<Exit> {
+    args.check()?;
+    let client = client(session).await?;
+    let password = if args.is_stdin() { Some(args.read_new()?) } else { None };
+    let new = NewUser { email, password, roles };
+    let created = client.create_user(&new).await.map_err(|error| match error.problem().map(|p| p.code) {
+        Some(ErrorCode::NotFound) => with_hint(error, ErrorCode::NotFound, "mk8s admin roles list"),
+        _ => with_hint(error, ErrorCode::Conflict, "mk8s admin users show <email>"),
+    })?;
+    eprintln!("created user {} with {}", created.user.email, output::the_roles(&created.user.roles));
+    let Some(password) = created.initial_password else { return Ok(Exit::OK) };
+    eprintln!("  the first password is shown this once; the user can change it with mk8s passwd");
+    output::print(&format!("{}\n", password.expose()))
+}
+
+async fn set_disabled(session: &SessionArgs, user: &UserRef, disabled: bool) -> anyhow::Result<Exit> {
+    let change = UserChange { disabled: Some(disabled), password: None };
+    let user = client(session).await?.change_user(&user.0, &change).await.map_err(not_found)?;
+    eprintln!("user {} is {}", user.email, state(&user));
+    Ok(Exit::OK)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_user_is_named_by_address_or_identifier() {
+        let named = |text: &str| text.parse::<UserRef>().map(|user| user.0).map_err(|e| e.to_string());
+        assert_eq!(named(" Ann@Example.com ").unwrap(), "ann@example.com");
+        let id = UserId::generate().to_string();
+        assert_eq!(named(&id.to_uppercase()).unwrap(), id);
+        assert!(named("ann").unwrap_err().contains("name@example.com"));
+    }
+}

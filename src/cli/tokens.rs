@@ -1,0 +1,133 @@
+//! `mk8s tokens`: one's own API tokens, for CI jobs and scripts.
+
+use clap::Subcommand;
+
+use super::exit::{CliError, Exit, with_hint};
+use super::output::{self, Format, OutputArgs};
+use super::session::{SessionArgs, TOKEN_VARIABLE};
+use crate::model::token::{ApiToken, MAX_API_TOKEN_DAYS, NewApiToken};
+use crate::model::{ErrorCode, RoleName, TokenId};
+
+/// What to do with API tokens.
+#[derive(Subcommand)]
+pub enum TokensCommand {
+    /// Make a token and print it, this once; standard output has the token alone
+    Create {
+        /// What to call it
+        name: String,
+        /// A role of the token; may be repeated [default: all that you have]
+        #[arg(long = "role", value_name = "ROLE")]
+        roles: Vec<RoleName>,
+        /// Its life in days, at most 365 [default: 90]
+        #[arg(long, value_name = "DAYS", value_parser = clap::value_parser!(u16).range(1..=i64::from(MAX_API_TOKEN_DAYS)))]
+        expires_in_days: Option<u16>,
+    },
+    /// List your tokens
+    #[command(visible_alias = "ls")]
+    List(OutputArgs),
+    /// End a token, at once
+    Revoke {
+        /// Its identifier or its name
+        token: String,
+    },
+}
+
+/// Runs the command.
+pub async fn run(session: &SessionArgs, command: TokensCommand) -> anyhow::Result<Exit> {
+    match command {
+        TokensCommand::Create { name, roles, expires_in_days } => create(session, name, roles, expires_in_days).await,
+        TokensCommand::List(args) => list(session, args.output).await,
+        TokensCommand::Revoke { token } => revoke(session, &token).await,
+    }
+}
+
+async fn create(
+    session: &SessionArgs,
+    name: String,
+    roles: Vec<RoleName>,
+    expires_in_days: Option<u16>,
+) -> anyhow::Result<Exit> {
+    let client = session.resolve()?.client().await?;
+    let new = NewApiToken { name, roles: Some(roles).filter(|roles| !roles.is_empty()), expires_in_days };
+    let created = client
+        .create_token(&new)
+        .await
+        .map_err(|error| with_hint(error, ErrorCode::Conflict, "another name, or mk8s tokens revoke <name>"))?;
+    let info = &created.info;
+    eprintln!(
+        "created token {:?} with {}, valid until {}",
+        info.name,
+        output::the_roles(&info.roles),
+        output::until(info.expires_at)
+    );
+    eprintln!("  it is shown this once; commands use it when {TOKEN_VARIABLE} is set to it");
+    output::print(&format!("{}\n", created.token.expose()))
+}
+
+async fn list(session: &SessionArgs, format: Format) -> anyhow::Result<Exit> {
+    let tokens = session.resolve()?.client().await?.tokens().await?;
+    let text = match format {
+        Format::Json => output::json(&tokens)?,
+        Format::Name => tokens.iter().map(|token| format!("{}\n", token.name)).collect(),
+        Format::Table if tokens.is_empty() => {
+            eprintln!("no tokens yet: mk8s tokens create <name>");
+            String::new()
+        }
+        Format::Table => {
+            output::table(&["NAME", "ROLES", "EXPIRES", "LAST USED", "ID"], tokens.iter().map(row).collect())
+        }
+    };
+    output::print(&text)
+}
+
+fn row(token: &ApiToken) -> Vec<String> {
+    vec![
+        token.name.clone(),
+        output::roles(&token.roles),
+        output::ahead(token.expires_at),
+        output::ago(token.last_used_at),
+        token.id.to_string(),
+    ]
+}
+
+async fn revoke(session: &SessionArgs, wanted: &str) -> anyhow::Result<Exit> {
+    let client = session.resolve()?.client().await?;
+    let token = find(client.tokens().await?, wanted)?;
+    client.revoke_token(token.id).await?;
+    eprintln!("revoked token {:?} ({})", token.name, token.id);
+    Ok(Exit::OK)
+}
+
+/// The token with this identifier, or else this name.
+fn find(tokens: Vec<ApiToken>, wanted: &str) -> Result<ApiToken, CliError> {
+    let id: Option<TokenId> = wanted.parse().ok();
+    let (by_id, others): (Vec<_>, Vec<_>) = tokens.into_iter().partition(|token| Some(token.id) == id);
+    by_id.into_iter().chain(others.into_iter().filter(|token| token.name == wanted)).next().ok_or_else(|| CliError {
+        what: format!("you have no token {wanted:?}"),
+        hint: Some("mk8s tokens list".into()),
+        exit: Exit::NOT_FOUND,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_is_found_by_its_identifier_and_by_its_name() {
+        let token = |name: &str| ApiToken {
+            id: TokenId::generate(),
+            name: name.into(),
+            roles: Vec::new(),
+            created_at: jiff::Timestamp::UNIX_EPOCH,
+            expires_at: jiff::Timestamp::UNIX_EPOCH,
+            last_used_at: None,
+        };
+        let (ci, other) = (token("ci"), token("other"));
+        let deceitful = token(&ci.id.to_string());
+        let all = vec![deceitful, other.clone(), ci.clone()];
+        assert_eq!(find(all.clone(), &ci.id.to_string()).unwrap(), ci);
+        assert_eq!(find(all.clone(), "other").unwrap(), other);
+        assert_eq!(find(all, "nosuch").unwrap_err().exit, Exit(5));
+    }
+}
