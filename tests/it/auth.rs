@@ -66,25 +66,22 @@ fn every_refused_login_looks_alike() {
 #[test]
 fn guessing_is_slowed_down_across_restarts_and_spellings() {
     let mut central = Central::start();
-    for (i, email) in
-        [EMAIL, "ADMIN@localhost", " admin@localhost", "\u{ff41}dmin@localhost", EMAIL, EMAIL, EMAIL, EMAIL]
-            .into_iter()
-            .enumerate()
-    {
-        central.login(email, "wrong password").expect(401);
-        if i == 5 {
-            central.process.signal(SIGKILL);
-            central.process.wait(PATIENCE);
-            central = central.restart();
-        }
+    let guess = |central: &Central, email: &str| drop(central.login(email, "wrong password").expect(401));
+    for email in [EMAIL, "ADMIN@localhost", " admin@localhost", "\u{ff41}dmin@localhost", EMAIL] {
+        guess(&central, email);
     }
     for i in 0..20 {
-        central.login(&format!("user{i}@example.com"), "wrong password").expect(401);
+        guess(&central, &format!("user{i}@example.com"));
     }
-    // Others log in, the right password is not even looked at.
+    // The sixth blocks the address for a second, the seventh, of a central that knows nothing any more, for two.
+    guess(&central, EMAIL);
+    central.process.signal(SIGKILL);
+    central.process.wait(PATIENCE);
+    thread::sleep(Duration::from_secs(1));
+    central = central.restart();
+    guess(&central, "aDMIN@localhost");
     central.login(EMAIL, ADMIN_PASSWORD).expect(401);
-    assert!(central.get("/auth/me", Central::token()).expect(200).body["api_token"].is_string());
-    // 5 free attempts, then 1, 2 and 4 seconds.
+    central.get("/auth/me", Central::token()).expect(200);
     let since = Instant::now();
     while central.login(EMAIL, ADMIN_PASSWORD).status != 200 {
         assert!(since.elapsed() < Duration::from_secs(30), "never let in again");
@@ -121,9 +118,9 @@ fn a_password_is_changed_by_its_owner() {
     };
     change("not the password", "a new long password").expect(403);
     for (weak, why) in [
-        ("short", "12 characters"),
-        (&"x".repeat(73), "72 bytes"),
-        (&"\u{1f600}".repeat(19), "72 bytes"),
+        ("short", "at least 12"),
+        (&"x".repeat(73), "at most 72"),
+        (&"\u{1f600}".repeat(19), "at most 72"),
         ("with a \0 inside it", "NUL"),
     ] {
         let said = change(ADMIN_PASSWORD, weak).expect(400).text("detail");

@@ -38,6 +38,8 @@ async fn websocket(central: &Central) -> WebSocketStream<Stream> {
         central.url.replace("https:", "wss:").parse::<Uri>().expect("url").into_client_request().expect("request");
     *request.uri_mut() = format!("wss://localhost:{}/clusters/dev/exec", central.port()).parse().expect("uri");
     request.headers_mut().insert("sec-websocket-protocol", HeaderValue::from_static("mk8s.exec.v1"));
+    let bearer = format!("Bearer {}", Central::token()).parse().expect("header");
+    request.headers_mut().insert("authorization", bearer);
     client_async(request, connect(central).await).await.expect("upgrade").0
 }
 

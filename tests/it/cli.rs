@@ -10,7 +10,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::support::process::MK8S;
-use crate::support::stack::{children_of, is_alive, quiet};
+use crate::support::stack::{ADMIN_PASSWORD, children_of, is_alive, quiet};
 use crate::support::{Central, Output, PATIENCE, Process, Stack, kubernetes, run, wait_for};
 
 /// A client that knows nothing but the file for its state.
@@ -283,7 +283,8 @@ fn a_demo_is_ready_to_use_and_leaves_nothing_behind() {
     assert!(output.out().starts_with("NAME") && output.out().contains("default"), "{}", output.out());
     let output = run(
         &mut shell(
-            r#"curl -sS --cacert "$MK8S_CA_FILE" "$MK8S_SERVER/clusters/dev/exec" -d '{"command":["version"]}'"#,
+            r#"token=$(mk8s tokens create curl) && curl -sS --cacert "$MK8S_CA_FILE" \
+                -H "Authorization: Bearer $token" "$MK8S_SERVER/clusters/dev/exec" -d '{"command":["version"]}'"#,
         ),
         b"",
     );

@@ -38,7 +38,7 @@ mod tests {
     #[test]
     fn errors_repeat_no_value() {
         let error = |json: &str| without_value(&serde_json::from_str::<Login>(json).unwrap_err());
-        assert_eq!(error(r#"{"email":"a@b","password":4711}"#), "expected a string at line 1 column 31");
+        assert_eq!(error(r#"{"email":"a@b","password":4711}"#), "expected a string at line 1 column 30");
         assert!(!error(r#"["a", ["hunter2"]]"#).contains("hunter2"));
         assert!(error(r#"{"email":"a@b"}"#).contains("missing field `password`"));
         assert!(error(r#"{"email":"a@b","password":"x","otp":1}"#).contains("unknown field `otp`"));
