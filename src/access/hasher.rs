@@ -1,15 +1,20 @@
 //! Password hashing in bounded numbers, so that a flood of logins cannot take the machine from everyone else.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::thread::available_parallelism;
+use std::thread::{self, available_parallelism};
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
 use super::password::{self, PasswordError};
 use crate::model::Password;
 
 /// The most hashes that are computed at once; fewer on a machine with fewer cores.
 const AT_ONCE: usize = 2;
+
+/// The niceness of a thread that hashes; on Linux each thread has its own.
+#[cfg(target_os = "linux")]
+const NICE: i32 = 19;
 
 /// The most that wait for their turn.
 const WAITING: usize = 32;
@@ -84,12 +89,19 @@ impl Hasher {
     /// keeps its turn until it is done, since a thread cannot be stopped.
     async fn compute<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T, HashError> {
         let turn = self.turn().await?;
-        let task = tokio::task::spawn_blocking(move || {
-            let result = work();
+        let (result, done) = oneshot::channel();
+        // A thread of its own costs little beside the hash, and a thread of the runtime could not get its priority back.
+        let started = thread::Builder::new().name("password".into()).spawn(move || {
+            yield_to_others();
+            let computed = catch_unwind(AssertUnwindSafe(work));
             drop(turn);
-            result
+            if let Ok(computed) = computed {
+                // Nobody may be waiting any more.
+                let _ = result.send(computed);
+            }
         });
-        task.await.map_err(|e| if e.is_panic() { HashError::Failed } else { HashError::Stopping })
+        started.map_err(|_| HashError::Overloaded)?;
+        done.await.map_err(|_| HashError::Failed)
     }
 
     async fn turn(&self) -> Result<Turn, HashError> {
@@ -97,6 +109,12 @@ impl Hasher {
         let turn = Arc::clone(&self.turns).acquire_owned().await.map_err(|_| HashError::Stopping)?;
         Ok(Turn { _turn: turn, _place: place })
     }
+}
+
+/// Lets the threads that serve requests go first. When the system does not allow it, all are equal.
+fn yield_to_others() {
+    #[cfg(target_os = "linux")]
+    let _ = rustix::process::setpriority_process(None, NICE);
 }
 
 #[cfg(test)]
