@@ -4,6 +4,8 @@ use std::process::Command;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     println!("cargo:rerun-if-changed=proto/mk8s");
+    // They are embedded, and the macro that does so does not see a new one.
+    println!("cargo:rerun-if-changed=migrations");
     let descriptors = protox::compile(["mk8s/agent/v1/agent.proto"], ["proto"])?;
     tonic_prost_build::configure().bytes(".").compile_fds(descriptors)?;
 

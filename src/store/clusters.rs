@@ -1,81 +1,82 @@
-//! Clusters.
+//! Clusters: those that agents may register.
 
-use std::collections::HashMap;
-
-use chrono::NaiveDateTime;
-use diesel::dsl::count_star;
 use diesel::prelude::*;
 use jiff::Timestamp;
 
-use super::conn::Conn;
-use super::error::{Error, Result};
-use super::schema::{agent_tokens, clusters};
-use super::time::{loaded, stored};
+use super::schema::clusters;
+use super::value::{Parsed, Time};
+use super::{Conn, Error, Result, agent_tokens};
 use crate::model::token::AdminCluster;
 use crate::model::{ClusterId, ClusterName};
 
-/// Makes a cluster.
-///
-/// # Errors
-/// `Conflict("clusters.name")` when the name is taken.
+/// Makes a cluster. The name of another one is a conflict on `clusters.name`.
 pub fn create(conn: &mut Conn, id: ClusterId, name: &ClusterName, bootstrap: bool, now: Timestamp) -> Result<()> {
-    diesel::insert_into(clusters::table)
-        .values((
-            clusters::id.eq(id.to_string()),
-            clusters::name.eq(name.as_str()),
-            clusters::bootstrap.eq(bootstrap),
-            clusters::created_at.eq(stored(now)),
-        ))
-        .execute(conn)?;
+    let row = (
+        clusters::id.eq(id.to_string()),
+        clusters::name.eq(name.as_str()),
+        clusters::bootstrap.eq(bootstrap),
+        clusters::created_at.eq(Time::from(now)),
+    );
+    diesel::insert_into(clusters::table).values(row).execute(conn)?;
     Ok(())
 }
 
-type Row = (String, String, bool, NaiveDateTime);
-
-/// All clusters, in the order of their names, each with the number of its valid tokens.
-#[allow(clippy::missing_errors_doc)]
+/// All clusters, by name, with the count of their valid tokens.
 pub fn list(conn: &mut Conn, now: Timestamp) -> Result<Vec<AdminCluster>> {
-    let rows: Vec<Row> = clusters::table.order(clusters::name).load(conn)?;
-    let counts: Vec<(String, i64)> = agent_tokens::table
-        .filter(agent_tokens::revoked_at.is_null())
-        .filter(agent_tokens::expires_at.is_null().or(agent_tokens::expires_at.gt(stored(now))))
-        .group_by(agent_tokens::cluster_id)
-        .select((agent_tokens::cluster_id, count_star()))
-        .load(conn)?;
-    let counts: HashMap<String, i64> = counts.into_iter().collect();
-    rows.into_iter()
-        .map(|row| {
-            let tokens = counts.get(&row.0).copied().unwrap_or(0);
-            cluster(row, tokens)
-        })
-        .collect()
+    let rows: Vec<Row> = clusters::table.select(CLUSTER).order(clusters::name).load(conn)?;
+    let mut tokens = agent_tokens::counts(conn, now)?;
+    let cluster = |row: Row| {
+        let tokens = tokens.remove(&row.id.0).unwrap_or_default();
+        row.with(tokens)
+    };
+    Ok(rows.into_iter().map(cluster).collect())
 }
 
-/// The cluster with this name.
-#[allow(clippy::missing_errors_doc)]
+/// The cluster of this name.
 pub fn by_name(conn: &mut Conn, name: &ClusterName, now: Timestamp) -> Result<Option<AdminCluster>> {
-    let row: Option<Row> = clusters::table.filter(clusters::name.eq(name.as_str())).first(conn).optional()?;
+    let row: Option<Row> =
+        clusters::table.filter(clusters::name.eq(name.as_str())).select(CLUSTER).first(conn).optional()?;
     let Some(row) = row else { return Ok(None) };
-    let tokens = super::agent_tokens::valid(conn, &row.0, now)?;
-    cluster(row, tokens).map(Some)
+    let tokens = agent_tokens::list(conn, row.id.0, now)?.len();
+    Ok(Some(row.with(tokens)))
 }
 
-fn cluster((id, name, bootstrap, created_at): Row, tokens: i64) -> Result<AdminCluster> {
-    Ok(AdminCluster {
-        id: id.parse().map_err(|e| Error::Other(Box::new(e)))?,
-        name: name.parse().map_err(|e| Error::Other(Box::new(e)))?,
-        bootstrap,
-        created_at: loaded(created_at),
-        tokens: usize::try_from(tokens).unwrap_or(0),
-    })
-}
-
-/// Removes a cluster with its tokens; its identifier.
-///
-/// # Errors
-/// `NotFound`.
+/// Removes a cluster, with its tokens.
 pub fn delete(conn: &mut Conn, name: &ClusterName) -> Result<ClusterId> {
-    let id: String = clusters::table.filter(clusters::name.eq(name.as_str())).select(clusters::id).first(conn)?;
-    diesel::delete(clusters::table.filter(clusters::id.eq(&id))).execute(conn)?;
-    id.parse().map_err(|e| Error::Other(Box::new(e)))
+    let row = clusters::table.filter(clusters::name.eq(name.as_str()));
+    let id: Parsed<ClusterId> = diesel::delete(row).returning(clusters::id).get_result(conn)?;
+    Ok(id.0)
+}
+
+/// Makes others that change the cluster wait until the end of the transaction.
+pub(super) fn lock(conn: &mut Conn, id: ClusterId) -> Result<()> {
+    // `SELECT … FOR UPDATE`, which SQLite does not have.
+    let row = clusters::table.find(id.to_string());
+    match diesel::update(row).set(clusters::bootstrap.eq(clusters::bootstrap)).execute(conn)? {
+        0 => Err(Error::NotFound),
+        _ => Ok(()),
+    }
+}
+
+type Columns = (clusters::id, clusters::name, clusters::bootstrap, clusters::created_at);
+const CLUSTER: Columns = (clusters::id, clusters::name, clusters::bootstrap, clusters::created_at);
+
+#[derive(Queryable)]
+struct Row {
+    id: Parsed<ClusterId>,
+    name: Parsed<ClusterName>,
+    bootstrap: bool,
+    created_at: Time,
+}
+
+impl Row {
+    fn with(self, tokens: usize) -> AdminCluster {
+        AdminCluster {
+            id: self.id.0,
+            name: self.name.0,
+            bootstrap: self.bootstrap,
+            created_at: self.created_at.into(),
+            tokens,
+        }
+    }
 }

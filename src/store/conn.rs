@@ -1,5 +1,4 @@
-//! One connection type over both databases. `PgConn` passes everything on to diesel-async's blocking wrapper and adds
-//! the one trait that it lacks, `MultiConnectionHelper`, so that diesel can derive the rest.
+//! One blocking diesel connection to either database, so that each query is written once.
 
 use std::any::Any;
 
@@ -7,64 +6,65 @@ use diesel::connection::{
     CacheSize, ConnectionSealed, Instrumentation, LoadConnection, MultiConnectionHelper, SimpleConnection,
     TransactionManager, TransactionManagerStatus,
 };
+use diesel::expression::QueryMetadata;
 use diesel::migration::MigrationConnection;
 use diesel::pg::{FailedToLookupTypeError, Pg, PgMetadataCacheKey, PgMetadataLookup, PgTypeMetadata};
-use diesel::prelude::*;
 use diesel::query_builder::{Query, QueryFragment, QueryId};
+use diesel::{Connection, ConnectionResult, QueryResult, SqliteConnection};
 use diesel_async::AsyncPgConnection;
 use diesel_async::async_connection_wrapper::AsyncConnectionWrapper;
 use diesel_async::pooled_connection::PoolableConnection as _;
+use tokio::task::AbortHandle;
 
-/// A connection to either database.
+/// A connection to SQLite or PostgreSQL. Only functions of this room send queries to it.
 #[derive(diesel::MultiConnection)]
-#[allow(missing_docs)]
-// Connections live in the boxes of their pool and are seldom moved.
-#[allow(clippy::large_enum_variant)]
 pub enum Conn {
-    /// SQLite.
+    /// To a file.
     Sqlite(SqliteConnection),
-    /// PostgreSQL.
+    /// To a server.
     Postgres(PgConn),
 }
 
 impl Conn {
-    /// Whether it cannot be used again: in a transaction still, in an unknown state, or closed by the server.
-    pub fn is_broken(&mut self) -> bool {
-        let in_transaction = <Self as Connection>::TransactionManager::is_broken_transaction_manager(self);
-        in_transaction
+    /// Whether it is in a transaction still, in an unknown state, or closed, and so must not be used again.
+    pub(super) fn is_broken(&mut self) -> bool {
+        <Self as Connection>::TransactionManager::is_broken_transaction_manager(self)
             || match self {
                 Self::Sqlite(_) => false,
-                Self::Postgres(c) => c.0.is_broken(),
+                Self::Postgres(c) => c.inner.is_broken(),
             }
     }
 }
 
-/// Runs the same statement on whichever database it is: for what diesel does not offer on both at once, which are
-/// inserts of several rows.
-macro_rules! each {
-    ($conn:expr, |$c:ident| $body:expr) => {
-        match $conn {
-            $crate::store::Conn::Sqlite($c) => $body,
-            $crate::store::Conn::Postgres($c) => $body,
-        }
-    };
-}
-pub(super) use each;
-
 type Inner = AsyncConnectionWrapper<AsyncPgConnection>;
 type InnerTransactions = <Inner as Connection>::TransactionManager;
 
-/// A connection to PostgreSQL.
-pub struct PgConn(pub(super) Inner);
+/// A connection to PostgreSQL through diesel-async, which needs no libpq. It passes everything on, and adds the one
+/// trait that diesel-async's own wrapper lacks, [`MultiConnectionHelper`].
+pub struct PgConn {
+    inner: Box<Inner>,
+    driver: AbortHandle,
+    /// Which generation of the pool's connections it belongs to.
+    pub(super) generation: u64,
+}
 
-/// Its transactions.
-pub struct PgTransactions;
+impl PgConn {
+    /// Wraps a connection. `driver` is the task that moves its bytes.
+    pub(super) fn new(inner: AsyncPgConnection, driver: AbortHandle, generation: u64) -> Self {
+        Self { inner: Box::new(inner.into()), driver, generation }
+    }
+
+    /// What hangs up, even while a thread waits for an answer: that thread gets an error at once.
+    pub(super) fn driver(&self) -> AbortHandle {
+        self.driver.clone()
+    }
+}
 
 impl ConnectionSealed for PgConn {}
 
 impl SimpleConnection for PgConn {
     fn batch_execute(&mut self, sql: &str) -> QueryResult<()> {
-        self.0.batch_execute(sql)
+        self.inner.batch_execute(sql)
     }
 }
 
@@ -72,28 +72,29 @@ impl Connection for PgConn {
     type Backend = Pg;
     type TransactionManager = PgTransactions;
 
-    fn establish(url: &str) -> ConnectionResult<Self> {
-        Inner::establish(url).map(Self)
+    /// Not used: the pool connects, with its own TLS and limits.
+    fn establish(_url: &str) -> ConnectionResult<Self> {
+        Err(diesel::ConnectionError::BadConnection("only the pool opens connections".into()))
     }
 
     fn execute_returning_count<T: QueryFragment<Pg> + QueryId>(&mut self, query: &T) -> QueryResult<usize> {
-        self.0.execute_returning_count(query)
+        self.inner.execute_returning_count(query)
     }
 
     fn transaction_state(&mut self) -> &mut <PgTransactions as TransactionManager<Self>>::TransactionStateData {
-        self.0.transaction_state()
+        self.inner.transaction_state()
     }
 
     fn instrumentation(&mut self) -> &mut dyn Instrumentation {
-        self.0.instrumentation()
+        self.inner.instrumentation()
     }
 
     fn set_instrumentation(&mut self, instrumentation: impl Instrumentation) {
-        self.0.set_instrumentation(instrumentation);
+        self.inner.set_instrumentation(instrumentation);
     }
 
     fn set_prepared_statement_cache_size(&mut self, size: CacheSize) {
-        self.0.set_prepared_statement_cache_size(size);
+        self.inner.set_prepared_statement_cache_size(size);
     }
 }
 
@@ -104,39 +105,46 @@ impl LoadConnection for PgConn {
     fn load<'conn, 'query, T>(&'conn mut self, query: T) -> QueryResult<Self::Cursor<'conn, 'query>>
     where
         T: Query + QueryFragment<Pg> + QueryId + 'query,
-        Pg: diesel::expression::QueryMetadata<T::SqlType>,
+        Pg: QueryMetadata<T::SqlType>,
     {
-        self.0.load(query)
-    }
-}
-
-impl TransactionManager<PgConn> for PgTransactions {
-    type TransactionStateData = <InnerTransactions as TransactionManager<Inner>>::TransactionStateData;
-
-    fn begin_transaction(conn: &mut PgConn) -> QueryResult<()> {
-        InnerTransactions::begin_transaction(&mut conn.0)
-    }
-
-    fn rollback_transaction(conn: &mut PgConn) -> QueryResult<()> {
-        InnerTransactions::rollback_transaction(&mut conn.0)
-    }
-
-    fn commit_transaction(conn: &mut PgConn) -> QueryResult<()> {
-        InnerTransactions::commit_transaction(&mut conn.0)
-    }
-
-    fn transaction_manager_status_mut(conn: &mut PgConn) -> &mut TransactionManagerStatus {
-        InnerTransactions::transaction_manager_status_mut(&mut conn.0)
+        self.inner.load(query)
     }
 }
 
 impl MigrationConnection for PgConn {
     fn setup(&mut self) -> QueryResult<usize> {
-        self.0.setup()
+        self.inner.setup()
     }
 }
 
-/// The built-in types have fixed identifiers, so nothing is ever looked up. A type of ours would be, and fails.
+/// The transactions of [`PgConn`].
+pub struct PgTransactions;
+
+impl TransactionManager<PgConn> for PgTransactions {
+    type TransactionStateData = <InnerTransactions as TransactionManager<Inner>>::TransactionStateData;
+
+    fn begin_transaction(conn: &mut PgConn) -> QueryResult<()> {
+        InnerTransactions::begin_transaction(&mut *conn.inner)
+    }
+
+    fn rollback_transaction(conn: &mut PgConn) -> QueryResult<()> {
+        InnerTransactions::rollback_transaction(&mut *conn.inner)
+    }
+
+    fn commit_transaction(conn: &mut PgConn) -> QueryResult<()> {
+        InnerTransactions::commit_transaction(&mut *conn.inner)
+    }
+
+    fn transaction_manager_status_mut(conn: &mut PgConn) -> &mut TransactionManagerStatus {
+        InnerTransactions::transaction_manager_status_mut(&mut *conn.inner)
+    }
+
+    fn is_broken_transaction_manager(conn: &mut PgConn) -> bool {
+        InnerTransactions::is_broken_transaction_manager(&mut *conn.inner)
+    }
+}
+
+/// Built-in types have fixed identifiers, so that nothing is ever looked up. The tables use no others.
 struct BuiltInTypes;
 
 impl PgMetadataLookup for BuiltInTypes {
@@ -157,11 +165,21 @@ type Lookup = <Pg as diesel::sql_types::TypeMetadata>::MetadataLookup;
 
 impl MultiConnectionHelper for PgConn {
     fn to_any<'a>(_: &mut Lookup) -> &mut (dyn Any + 'a) {
-        // A type without a size: nothing is allocated, so nothing is leaked.
-        Box::leak(Box::new(BuiltInTypes))
+        Box::leak(Box::new(BuiltInTypes)) // It has no size, so that nothing is allocated.
     }
 
     fn from_any(any: &mut dyn Any) -> Option<&mut Lookup> {
         any.downcast_mut::<BuiltInTypes>().map(|lookup| lookup as _)
     }
 }
+
+/// The body once per database: for `ON CONFLICT` and for inserts of many rows, which a connection to either lacks.
+macro_rules! each {
+    ($conn:expr, |$c:ident| $body:expr) => {
+        match $conn {
+            $crate::store::Conn::Sqlite($c) => $body,
+            $crate::store::Conn::Postgres($c) => $body,
+        }
+    };
+}
+pub(super) use each;

@@ -1,77 +1,57 @@
-//! How a database fails, in the few ways that a caller can do something about.
+//! What can go wrong with the database, in the kinds that callers tell apart.
 
 use diesel::result::{DatabaseErrorInformation, DatabaseErrorKind, Error as DieselError};
 use tracing::error;
 
 use crate::model::{ErrorCode, Failure};
 
-/// A failed operation.
+/// Why the database did not do what was asked.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// There is no such row.
-    #[error("there is no such row")]
+    /// What was to be changed does not exist.
+    #[error("not found")]
     NotFound,
-    /// A constraint, such as `users.email`, does not allow it.
-    #[error("it conflicts with {0}")]
+    /// What was to be written contradicts what is there; named as `table.column`.
+    #[error("conflict on {0}")]
     Conflict(String),
-    /// Others hold what is needed, or the database is slow.
-    #[error("the database is busy")]
+    /// It works on other requests; trying again helps.
+    #[error("the database is busy: try again")]
     Busy,
-    /// The database cannot be reached.
-    #[error("the database does not answer: {0}")]
+    /// It cannot be reached, or does not answer.
+    #[error("the database is unavailable: {0}")]
     Unavailable(String),
-    /// The database was written by a newer version.
-    #[error("its schema is newer than this version of mk8s knows ({0}): upgrade mk8s")]
+    /// A newer release of mk8s has written it: the migration that this one does not know.
+    #[error("the database is of a newer release (it has migration {0}): start that release, or restore a backup")]
     Newer(String),
-    /// Anything else: a fault of ours.
-    #[error("{0}")]
-    Other(Box<dyn std::error::Error + Send + Sync>),
+    /// A fault of ours, or of the database.
+    #[error("the database refused a query")]
+    Other(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
 
-/// The result of an operation.
+/// What the functions of this room return.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-impl From<DieselError> for Error {
-    fn from(error: DieselError) -> Self {
-        use DatabaseErrorKind::{
-            ClosedConnection, ExclusionViolation, ForeignKeyViolation, RestrictViolation, SerializationFailure,
-            UnableToSendCommand, UniqueViolation,
-        };
-        match &error {
-            DieselError::NotFound => Self::NotFound,
-            DieselError::DatabaseError(kind, what) => match kind {
-                UniqueViolation | ForeignKeyViolation | RestrictViolation | ExclusionViolation => {
-                    Self::Conflict(subject(&**what))
-                }
-                UnableToSendCommand | ClosedConnection => Self::Unavailable(what.message().to_owned()),
-                SerializationFailure => Self::Busy,
-                _ if is_busy(what.message()) => Self::Busy,
-                _ => Self::Other(Box::new(error)),
-            },
-            _ => Self::Other(Box::new(error)),
-        }
-    }
-}
+/// What PostgreSQL and SQLite say when another one holds what is needed.
+const BUSY: &[&str] = &[
+    "database is locked",
+    "database schema is locked",
+    "database table is locked",
+    "deadlock detected",
+    "canceling statement due to lock timeout",
+    "canceling statement due to statement timeout",
+];
 
-/// Whether a message means that others were faster. PostgreSQL cancels what takes longer than it may.
-fn is_busy(message: &str) -> bool {
-    message == "database is locked"
-        || message == "deadlock detected"
-        || message.starts_with("canceling statement due to ")
-}
-
-/// `users.email`, out of "UNIQUE constraint failed: users.email" (SQLite) or "Key (email)=(x) already exists."
-/// (PostgreSQL). Never the value.
-fn subject(what: &(dyn DatabaseErrorInformation + Send + Sync)) -> String {
-    let columns = what.details().and_then(|details| details.strip_prefix("Key (")?.split_once(")=("));
-    match (what.table_name(), columns) {
-        (Some(table), Some((columns, _))) => format!("{table}.{columns}"),
-        _ => what.message().rsplit_once(": ").map_or(what.message(), |(_, what)| what).to_owned(),
-    }
-}
+/// What SQLite says when its file cannot be used, and PostgreSQL when it stops.
+const UNAVAILABLE: &[&str] = &[
+    "attempt to write a readonly database",
+    "database or disk is full",
+    "disk I/O error",
+    "terminating connection due to administrator command",
+    "unable to open database file",
+];
 
 impl From<Error> for Failure {
-    /// What a user reads when it was not expected. The details are for the log.
+    /// What a user reads of an error that the caller of the store did not expect. The details are for the log.
     fn from(error: Error) -> Self {
         match error {
             Error::NotFound => Self::new(ErrorCode::NotFound, "there is no such thing, or not any more"),
@@ -81,9 +61,48 @@ impl From<Error> for Failure {
                 Self::new(ErrorCode::Unavailable, detail)
             }
             Error::Newer(_) | Error::Other(_) => {
-                error!(%error, "a database operation failed");
+                error!(error = chain(&error), "a database operation failed");
                 Self::new(ErrorCode::Internal, "the database of central failed; its log says more")
             }
         }
     }
+}
+
+impl From<DieselError> for Error {
+    fn from(error: DieselError) -> Self {
+        use DatabaseErrorKind as Kind;
+        match error {
+            DieselError::NotFound => Self::NotFound,
+            DieselError::BrokenTransactionManager => Self::Unavailable("the connection was lost".into()),
+            DieselError::RollbackErrorOnCommit { commit_error, .. } => Self::from(*commit_error),
+            DieselError::DatabaseError(
+                Kind::UniqueViolation | Kind::ForeignKeyViolation | Kind::RestrictViolation | Kind::ExclusionViolation,
+                information,
+            ) => Self::Conflict(subject(&*information)),
+            DieselError::DatabaseError(Kind::SerializationFailure, _) => Self::Busy,
+            DieselError::DatabaseError(Kind::UnableToSendCommand | Kind::ClosedConnection, information) => {
+                Self::Unavailable(information.message().to_owned())
+            }
+            DieselError::DatabaseError(_, ref i) if BUSY.contains(&i.message()) => Self::Busy,
+            DieselError::DatabaseError(_, ref i) if UNAVAILABLE.contains(&i.message()) => {
+                Self::Unavailable(i.message().to_owned())
+            }
+            other => Self::Other(Box::new(other)),
+        }
+    }
+}
+
+/// `users.email`. PostgreSQL gives the constraint's name, and the migrations name constraints so; SQLite says
+/// "UNIQUE constraint failed: users.email". PostgreSQL's own text would depend on the server's language.
+fn subject(information: &(dyn DatabaseErrorInformation + Send + Sync)) -> String {
+    let message = information.message();
+    information
+        .constraint_name()
+        .unwrap_or_else(|| message.rsplit_once(": ").map_or(message, |(_, subject)| subject))
+        .to_owned()
+}
+
+/// An error and all that caused it, in one line.
+pub(super) fn chain(error: &(dyn std::error::Error + 'static)) -> String {
+    std::iter::successors(Some(error), |e| e.source()).map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }

@@ -1,8 +1,8 @@
-//! The database: SQLite or PostgreSQL behind one blocking diesel connection. Each query is written once.
+//! The database, SQLite or PostgreSQL: each query is written once, and no other room knows diesel.
 //!
-//! [`Store::read`] and [`Store::write`] run a closure on a blocking thread, and to its end even when the caller leaves.
-//! The modules are the groups of tables; their functions take the connection of such a closure, so that a caller makes
-//! one transaction of what belongs together.
+//! A caller gives `Store::read` or `Store::write` a closure, which calls the functions of the modules here, one
+//! module for each group of tables. The closure runs on a thread for blocking work and to its end, also when the
+//! caller leaves. It should do nothing but queries: all of it must be done in less than two seconds.
 
 pub mod agent_tokens;
 pub mod api_tokens;
@@ -11,196 +11,181 @@ pub mod clusters;
 mod conn;
 mod error;
 pub mod login_attempts;
+mod migrations;
 mod pool;
 mod postgres;
 pub mod roles;
 mod schema;
 pub mod sessions;
 pub mod settings;
-mod sqlite;
-mod time;
+#[cfg(test)]
+mod tests;
 pub mod users;
+mod value;
 
+use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-use std::time::Duration;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
-use deadpool::managed::{Object, PoolError, TimeoutType};
-use diesel::connection::{AnsiTransactionManager, SimpleConnection as _, TransactionManager};
-use diesel::migration::{Migration, MigrationSource as _, MigrationVersion};
-use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
+use deadpool::managed::Object;
+use diesel::connection::{AnsiTransactionManager, Connection, SimpleConnection as _, TransactionManager};
 use secrecy::{ExposeSecret as _, SecretString};
 
 pub use conn::Conn;
 pub use error::{Error, Result};
-use pool::{Manager, Pool};
 
-const SQLITE: EmbeddedMigrations = embed_migrations!("migrations/sqlite");
-const POSTGRES: EmbeddedMigrations = embed_migrations!("migrations/postgres");
+use pool::{CALL, Manager, Pool, STATEMENT, Watch};
 
-/// How long a caller waits for the whole operation. What runs after that runs to its end.
-const PATIENCE: Duration = Duration::from_millis(1_900);
+/// How long the migrations may take, with the wait for another replica that runs them.
+const MIGRATION: Duration = Duration::from_secs(60);
 
-/// How long the migrations may take, the wait for another central's included.
-const MIGRATION_PATIENCE: Duration = Duration::from_secs(120);
-
-/// The lock of the migrations on PostgreSQL; any number that all centrals agree on.
-const MIGRATION_LOCK: i64 = 0x006d_6b38_7300_0001;
-
-/// The database. Cheap to clone.
+/// The database. Clones share its connections.
 ///
-/// On PostgreSQL both pools are the same. SQLite has one writer: callers queue for it in their order, instead of polling
-/// the lock of the file, and readers go on meanwhile.
+/// SQLite has one writer at a time: callers queue for it in order, instead of polling the file's lock, and readers go
+/// on meanwhile (WAL). On PostgreSQL both pools are the same.
 #[derive(Clone)]
 pub struct Store {
     reads: Pool,
     writes: Pool,
-    is_postgres: bool,
 }
 
 impl Store {
-    /// The database at `sqlite://<path>` or `postgres://…`. Connects when it is first used.
+    /// The database at `sqlite://PATH` or `postgres://…`, with at most so many connections. Connects on first use.
     ///
     /// # Errors
-    /// When the URL is wrong, or the directory of the file cannot be made.
+    /// When the URL is not valid, or a file that it names cannot be read.
     pub fn open(url: &SecretString, connections: usize) -> Result<Self> {
         let url = url.expose_secret();
         if url.starts_with("postgres://") || url.starts_with("postgresql://") {
-            let pool = Manager::Postgres(Box::new(postgres::parse(url)?)).pool(connections)?;
-            return Ok(Self { reads: pool.clone(), writes: pool, is_postgres: true });
+            let (config, tls) = postgres::parse(url)?;
+            let manager = Manager::Postgres { config: Box::new(config), tls, generation: Arc::default() };
+            let shared = manager.pool(connections)?;
+            return Ok(Self { reads: shared.clone(), writes: shared });
         }
-        let path = sqlite::prepare(url)?;
+        let path = url.strip_prefix("sqlite://").filter(|path| !path.is_empty());
+        let path = path.ok_or_else(|| {
+            Error::Unavailable("the database's url is not valid: write sqlite://<path> or postgres://<server>".into())
+        })?;
+        // A path that begins with "./" or "/" is no `:memory:` and no `file:` URI, which SQLite would understand.
+        let path = PathBuf::from(".").join(path);
         Ok(Self {
-            writes: Manager::Sqlite { path: path.clone(), setup: "" }.pool(1)?,
-            reads: Manager::Sqlite { path, setup: "PRAGMA query_only = ON;" }.pool(connections)?,
-            is_postgres: false,
+            writes: Manager::Sqlite { path: path.clone(), reader: false }.pool(1)?,
+            reads: Manager::Sqlite { path, reader: true }.pool(connections)?,
         })
     }
 
-    /// Whether several centrals may share it.
+    /// Whether it is PostgreSQL, which several replicas of central can share.
     pub fn is_postgres(&self) -> bool {
-        self.is_postgres
+        matches!(self.reads.manager(), Manager::Postgres { .. })
     }
 
-    /// Queries that change nothing; SQLite refuses a change here.
+    /// Brings the schema to what this program needs. Replicas that start together take turns.
     ///
     /// # Errors
-    /// Those of the closure; [`Error::Busy`] and [`Error::Unavailable`] within two seconds.
+    /// [`Error::Newer`] when a newer release has changed the schema already.
+    pub async fn migrate(&self) -> Result<()> {
+        run(&self.writes, MIGRATION, |conn| transaction(conn, migrations::run)).await
+    }
+
+    /// Asks the database for an answer.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub async fn ping(&self) -> Result<()> {
+        self.read(|conn| Ok(conn.batch_execute("SELECT 1")?)).await
+    }
+
+    /// Runs queries that change nothing. SQLite refuses a change here.
+    ///
+    /// # Errors
+    /// Those of `f`; [`Error::Busy`] or [`Error::Unavailable`] within two seconds.
     pub async fn read<T, E>(&self, f: impl FnOnce(&mut Conn) -> Result<T, E> + Send + 'static) -> Result<T, E>
     where
         T: Send + 'static,
         E: From<Error> + Send + 'static,
     {
-        within(PATIENCE, run(&self.reads, f)).await
+        run(&self.reads, CALL, f).await
     }
 
-    /// One transaction, committed when the closure succeeds. It runs to its end even when the caller leaves.
+    /// Runs one transaction: committed when `f` returns `Ok`, undone when it returns `Err` or panics. It runs to its
+    /// end, also when the caller leaves. [`Error::Unavailable`] may come after a commit whose answer was lost.
     ///
     /// # Errors
-    /// Those of the closure; [`Error::Busy`] and [`Error::Unavailable`] within two seconds. After one of these the
-    /// transaction may still have been committed.
+    /// Those of `f`; [`Error::Busy`] or [`Error::Unavailable`] within two seconds.
     pub async fn write<T, E>(&self, f: impl FnOnce(&mut Conn) -> Result<T, E> + Send + 'static) -> Result<T, E>
     where
         T: Send + 'static,
         E: From<Error> + Send + 'static,
     {
-        within(PATIENCE, run(&self.writes, |conn| transaction(conn, f))).await
-    }
-
-    /// Brings the schema up to date, in one transaction. Centrals that start together take turns.
-    ///
-    /// # Errors
-    /// [`Error::Newer`] when a newer version of mk8s has been here; else as for every operation.
-    pub async fn migrate(&self) -> Result<()> {
-        within(MIGRATION_PATIENCE, run(&self.writes, |conn| transaction(conn, migrate))).await
-    }
-
-    /// Whether the database answers.
-    ///
-    /// # Errors
-    /// When it does not.
-    pub async fn ping(&self) -> Result<()> {
-        self.read(|conn| Ok(conn.batch_execute("SELECT 1")?)).await
+        run(&self.writes, CALL, |conn| transaction(conn, f)).await
     }
 }
+
+impl fmt::Debug for Store {
+    /// Without the URL, which holds a password.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.is_postgres() { "Store(postgres)" } else { "Store(sqlite)" })
+    }
+}
+
+type Transactions = <Conn as Connection>::TransactionManager;
 
 fn transaction<T, E: From<Error>>(conn: &mut Conn, f: impl FnOnce(&mut Conn) -> Result<T, E>) -> Result<T, E> {
     match conn {
-        // The lock of the writer at once: a transaction that begins to write late fails without having waited.
+        // The lock at once: a transaction that begins to write late fails with "database is locked" without a wait.
         Conn::Sqlite(c) => AnsiTransactionManager::begin_transaction_sql(c, "BEGIN IMMEDIATE"),
-        Conn::Postgres(_) => <Conn as diesel::Connection>::TransactionManager::begin_transaction(conn),
+        Conn::Postgres(_) => Transactions::begin_transaction(conn),
     }
     .map_err(Error::from)?;
-    let result = f(conn);
-    match result {
-        Ok(_) => <Conn as diesel::Connection>::TransactionManager::commit_transaction(conn).map_err(Error::from)?,
-        // When this fails too, the connection is closed, which rolls back.
-        Err(_) => drop(<Conn as diesel::Connection>::TransactionManager::rollback_transaction(conn)),
-    }
-    result
-}
-
-fn migrate(conn: &mut Conn) -> Result<()> {
-    let migrations = match conn {
-        Conn::Sqlite(_) => SQLITE,
-        Conn::Postgres(c) => {
-            let patience = MIGRATION_PATIENCE.as_millis();
-            c.batch_execute(&format!(
-                "SET LOCAL statement_timeout = {patience}; SET LOCAL lock_timeout = {patience}; \
-                 SELECT pg_advisory_xact_lock({MIGRATION_LOCK});"
-            ))?;
-            POSTGRES
+    // When a rollback fails, the connection counts as broken, and `run` closes it.
+    match catch_unwind(AssertUnwindSafe(|| f(conn))) {
+        Ok(Ok(value)) => Transactions::commit_transaction(conn).map(|()| value).map_err(|e| Error::from(e).into()),
+        Ok(Err(error)) => {
+            drop(Transactions::rollback_transaction(conn));
+            Err(error)
         }
-    };
-    let applied = conn.applied_migrations().map_err(Error::Other)?;
-    let known = versions(conn, &migrations)?;
-    if let Some(newer) = applied.iter().find(|version| !known.contains(version)) {
-        return Err(Error::Newer(newer.to_string()));
-    }
-    conn.run_pending_migrations(migrations).map(drop).map_err(Error::Other)
-}
-
-fn versions(conn: &Conn, migrations: &EmbeddedMigrations) -> Result<Vec<MigrationVersion<'static>>> {
-    fn of<DB: diesel::backend::Backend>(migrations: &EmbeddedMigrations) -> Result<Vec<MigrationVersion<'static>>> {
-        let all: Vec<Box<dyn Migration<DB>>> = migrations.migrations().map_err(Error::Other)?;
-        Ok(all.iter().map(|migration| migration.name().version().as_owned()).collect())
-    }
-    match conn {
-        Conn::Sqlite(_) => of::<diesel::sqlite::Sqlite>(migrations),
-        Conn::Postgres(_) => of::<diesel::pg::Pg>(migrations),
+        Err(panic) => {
+            drop(Transactions::rollback_transaction(conn));
+            resume_unwind(panic)
+        }
     }
 }
 
-async fn within<T, E: From<Error>>(time: Duration, work: impl Future<Output = Result<T, E>>) -> Result<T, E> {
-    let late = || Error::Unavailable(format!("no answer within {} ms", time.as_millis()));
-    tokio::time::timeout(time, work).await.unwrap_or_else(|_| Err(late().into()))
-}
-
-/// Waits for a connection without a thread, so that a caller who leaves takes nothing; then works on a blocking one.
-async fn run<T, E>(pool: &Pool, f: impl FnOnce(&mut Conn) -> Result<T, E> + Send + 'static) -> Result<T, E>
+/// Runs `f` on a connection of the pool. The wait for one is asynchronous and holds no thread.
+async fn run<T, E>(
+    pool: &Pool,
+    limit: Duration,
+    f: impl FnOnce(&mut Conn) -> Result<T, E> + Send + 'static,
+) -> Result<T, E>
 where
     T: Send + 'static,
     E: From<Error> + Send + 'static,
 {
-    let mut conn = pool.get().await.map_err(|error| match error {
-        PoolError::Timeout(TimeoutType::Wait) => Error::Busy,
-        PoolError::Backend(error) => error,
-        error => Error::Unavailable(error.to_string()),
-    })?;
-    blocking(move || {
-        let result = catch_unwind(AssertUnwindSafe(|| f(&mut conn)));
-        let failed = !matches!(result, Ok(Ok(_)));
-        if conn.is_broken() || failed && conn.batch_execute("SELECT 1").is_err() {
-            // Closed now, and not when it would be used again: an open transaction keeps its locks.
-            drop(Object::take(conn));
-            if failed && let Ok(Err(_)) = result {
-                return Err(Error::Unavailable("the connection was lost".into()).into());
-            }
+    let called = Instant::now();
+    let mut conn = pool::get(pool).await?;
+    pool::blocking(move || {
+        let left = limit.saturating_sub(called.elapsed());
+        let watch = Watch::start(&conn, left);
+        if let Conn::Sqlite(c) = &mut *conn {
+            c.batch_execute(&format!("PRAGMA busy_timeout = {}", left.as_millis())).map_err(Error::from)?;
         }
-        result.unwrap_or_else(|panic| resume_unwind(panic))
+        let began = Instant::now();
+        let result = catch_unwind(AssertUnwindSafe(|| f(&mut conn)));
+        let failed_on_postgres = !matches!(result, Ok(Ok(_))) && matches!(*conn, Conn::Postgres(_));
+        let broken = conn.is_broken() || failed_on_postgres && conn.batch_execute("SELECT 1").is_err();
+        drop(watch);
+        if broken {
+            drop(Object::take(conn)); // Now, and not with its next use: an open transaction keeps its locks.
+        }
+        match result {
+            Ok(Err(_)) if broken => Err(Error::Unavailable("the connection to the database was lost".into()).into()),
+            // What PostgreSQL says of its own limits depends on its language; the time does not.
+            Ok(Err(_)) if failed_on_postgres && began.elapsed() >= STATEMENT => Err(Error::Busy.into()),
+            Ok(result) => result,
+            Err(panic) => resume_unwind(panic),
+        }
     })
-    .await
-}
-
-async fn blocking<T: Send + 'static>(f: impl FnOnce() -> T + Send + 'static) -> T {
-    tokio::task::spawn_blocking(f).await.unwrap_or_else(|error| resume_unwind(error.into_panic()))
+    .await?
 }

@@ -1,99 +1,97 @@
-//! The URL of a PostgreSQL server, and how its certificate is verified. Spoken over rustls, without libpq.
+//! The URL of a PostgreSQL database, and how the connection is encrypted.
 
-use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::crypto::{CryptoProvider, aws_lc_rs, verify_tls12_signature, verify_tls13_signature};
+use rustls::crypto::{CryptoProvider, aws_lc_rs};
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
 use tokio_postgres::Config;
-use tokio_postgres::config::SslMode;
+use tokio_postgres::config::{Host, SslMode};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
-use super::error::Error;
-use super::pool::WAIT;
+use super::error::{Error, Result, chain};
+use super::pool::CONNECT;
 
-/// How to reach a server.
-pub(super) struct Postgres {
-    pub(super) config: Config,
-    pub(super) tls: MakeRustlsConnect,
-}
-
-impl fmt::Debug for Postgres {
-    /// Without the password.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Postgres").field("hosts", &self.config.get_hosts()).finish_non_exhaustive()
-    }
-}
-
-/// An error with its causes: tokio-postgres says the best part there.
-pub(super) fn chain(error: &dyn std::error::Error) -> String {
-    std::iter::successors(Some(error), |e| e.source()).map(ToString::to_string).collect::<Vec<_>>().join(": ")
-}
-
-/// Reads a URL. `sslmode` is `verify-full` (the default: the certificate must be valid for the host; `sslrootcert` names
-/// the authorities, else the system's count), `require` (encrypted, not verified, as in libpq), or `disable`.
-pub(super) fn parse(url: &str) -> Result<Postgres, Error> {
+/// Reads the URL. tokio-postgres knows neither `sslmode=verify-full` nor `sslrootcert`, so both are taken out first.
+/// No error repeats the URL: it holds a password.
+pub(super) fn parse(url: &str) -> Result<(Config, MakeRustlsConnect)> {
     let (base, query) = url.split_once('?').unwrap_or((url, ""));
-    let (mut mode, mut authorities, mut rest) = ("verify-full", None, Vec::new());
+    if base.matches('@').count() > 1 || query.contains('@') {
+        return Err(bad("more than one @: write @ in a password as %40, and ? as %3F"));
+    }
+    let (mut mode, mut ca, mut rest) = ("verify-full", None, Vec::new());
     for pair in query.split('&').filter(|pair| !pair.is_empty()) {
         match pair.split_once('=') {
             Some(("sslmode", value)) => mode = value,
-            Some(("sslrootcert", value)) => authorities = Some(value),
+            Some(("sslrootcert", value)) => ca = Some(value),
             _ => rest.push(pair),
         }
     }
-    // The parser's message does not repeat the URL, which holds the password.
-    let mut config: Config = format!("{base}?{}", rest.join("&")).parse().map_err(|error| bad(chain(&error)))?;
-    let tls = client_config(mode, authorities)?;
+    let mut config: Config = format!("{base}?{}", rest.join("&")).parse().map_err(|e| bad(&chain(&e)))?;
+    let local = !config.get_hosts().is_empty() && config.get_hosts().iter().all(|h| matches!(h, Host::Unix(_)));
+    if local {
+        mode = "disable"; // A socket of this machine needs no encryption, and PostgreSQL has none there.
+    }
+    let tls = tls(mode, ca)?;
     config
         .ssl_mode(if mode == "disable" { SslMode::Disable } else { SslMode::Require })
         .application_name("mk8s")
-        .connect_timeout(WAIT)
+        .connect_timeout(CONNECT)
         .keepalives_idle(Duration::from_secs(30))
-        .tcp_user_timeout(Duration::from_secs(10));
-    let wait = WAIT.as_millis();
-    let ours = format!(
-        "-c statement_timeout={wait} -c lock_timeout={wait} -c idle_in_transaction_session_timeout=10000 \
-         -c synchronous_commit=on -c timezone=UTC"
-    );
-    let options = config.get_options().map_or(ours.clone(), |theirs| format!("{ours} {theirs}"));
-    config.options(options);
-    Ok(Postgres { config, tls: MakeRustlsConnect::new(tls) })
+        .keepalives_interval(Duration::from_secs(5))
+        .keepalives_retries(3)
+        .tcp_user_timeout(Duration::from_secs(30));
+    Ok((config, MakeRustlsConnect::new(tls)))
 }
 
-fn bad(what: impl fmt::Display) -> Error {
-    Error::Unavailable(format!("the URL is not right: {what}"))
+fn bad(why: &str) -> Error {
+    Error::Unavailable(format!("the database's url is not valid: {why}"))
 }
 
-fn client_config(mode: &str, authorities: Option<&str>) -> Result<ClientConfig, Error> {
+/// The modes of libpq that say what they mean: no encryption, encryption with anyone, encryption with that server.
+fn tls(mode: &str, ca: Option<&str>) -> Result<ClientConfig> {
     let provider = Arc::new(aws_lc_rs::default_provider());
-    let builder =
-        ClientConfig::builder_with_provider(provider.clone()).with_safe_default_protocol_versions().map_err(bad)?;
-    let builder = match mode {
-        "verify-full" => {
-            let mut roots = RootCertStore::empty();
-            match authorities {
-                Some(path) => {
-                    let wrong = |error: &dyn fmt::Display| bad(format!("sslrootcert {path}: {error}"));
-                    for cert in CertificateDer::pem_file_iter(path).map_err(|e| wrong(&e))? {
-                        roots.add(cert.map_err(|e| wrong(&e))?).map_err(|e| wrong(&e))?;
-                    }
-                }
-                None => drop(roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs)),
-            }
-            builder.with_root_certificates(roots)
+    let builder = ClientConfig::builder_with_provider(provider.clone())
+        .with_safe_default_protocol_versions()
+        .map_err(|e| Error::Other(Box::new(e)))?;
+    let builder = match (mode, ca) {
+        ("verify-full", Some(path)) => builder.with_root_certificates(roots(path)?),
+        ("disable" | "require", _) => {
+            builder.dangerous().with_custom_certificate_verifier(Arc::new(AnyServer(provider)))
         }
-        "disable" | "require" => builder.dangerous().with_custom_certificate_verifier(Arc::new(AnyServer(provider))),
-        _ => return Err(bad(format!("sslmode={mode}: use verify-full (with sslrootcert=<file>), require or disable"))),
+        ("verify-full", None) => {
+            return Err(bad("sslmode=verify-full, the default, needs sslrootcert=<file>, or sslrootcert=system"));
+        }
+        _ => {
+            return Err(bad(&format!(
+                "sslmode={mode}: use disable, require, or verify-full with sslrootcert=<file> or sslrootcert=system"
+            )));
+        }
     };
     Ok(builder.with_no_client_auth())
 }
 
-/// `sslmode=require`: encrypted, the server not verified.
+/// The authorities in a PEM file, or those of the system.
+fn roots(path: &str) -> Result<RootCertStore> {
+    let mut roots = RootCertStore::empty();
+    if path == "system" {
+        roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+        return Ok(roots);
+    }
+    let wrong = |e: &dyn std::fmt::Display| bad(&format!("sslrootcert={path}: {e}"));
+    for cert in CertificateDer::pem_file_iter(path).map_err(|e| wrong(&e))? {
+        roots.add(cert.map_err(|e| wrong(&e))?).map_err(|e| wrong(&e))?;
+    }
+    match roots.is_empty() {
+        true => Err(wrong(&"no certificate in it")),
+        false => Ok(roots),
+    }
+}
+
+/// `sslmode=require`: encrypted, whoever the server is, as in libpq.
 #[derive(Debug)]
 struct AnyServer(Arc<CryptoProvider>);
 
@@ -113,18 +111,18 @@ impl ServerCertVerifier for AnyServer {
         &self,
         message: &[u8],
         cert: &CertificateDer<'_>,
-        signed: &DigitallySignedStruct,
+        signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        verify_tls12_signature(message, cert, signed, &self.0.signature_verification_algorithms)
+        rustls::crypto::verify_tls12_signature(message, cert, signature, &self.0.signature_verification_algorithms)
     }
 
     fn verify_tls13_signature(
         &self,
         message: &[u8],
         cert: &CertificateDer<'_>,
-        signed: &DigitallySignedStruct,
+        signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        verify_tls13_signature(message, cert, signed, &self.0.signature_verification_algorithms)
+        rustls::crypto::verify_tls13_signature(message, cert, signature, &self.0.signature_verification_algorithms)
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {

@@ -1,21 +1,27 @@
-//! Roles. The built-in ones are made by the migration.
+//! The roles that there are.
 
 use diesel::prelude::*;
 
-use super::conn::Conn;
-use super::error::{Error, Result};
-use super::schema::roles;
+use super::schema::roles::dsl;
+use super::value::Parsed;
+use super::{Conn, Error, Result};
 use crate::model::{Role, RoleName};
 
-/// All roles, in the order of their names.
-#[allow(clippy::missing_errors_doc)]
+/// All roles, by name. The first migration makes admin, developer and viewer.
 pub fn list(conn: &mut Conn) -> Result<Vec<Role>> {
-    let rows: Vec<(String, String)> =
-        roles::table.select((roles::name, roles::description)).order(roles::name).load(conn)?;
-    rows.into_iter().map(|(name, description)| Ok(Role { name: name_of(name)?, description })).collect()
+    let rows: Vec<(Parsed<RoleName>, String)> =
+        dsl::roles.select((dsl::name, dsl::description)).order(dsl::name).load(conn)?;
+    Ok(rows.into_iter().map(|(name, description)| Role { name: name.0, description }).collect())
 }
 
-/// A role's name as it was stored.
-pub(super) fn name_of(name: String) -> Result<RoleName> {
-    name.parse().map_err(|error| Error::Other(Box::new(error)))
+/// The names in order, each once; a conflict on `column` when there is no such role.
+pub(super) fn known(conn: &mut Conn, roles: &[RoleName], column: &str) -> Result<Vec<String>> {
+    let mut names: Vec<String> = roles.iter().map(ToString::to_string).collect();
+    names.sort_unstable();
+    names.dedup();
+    let found: i64 = dsl::roles.filter(dsl::name.eq_any(&names)).count().get_result(conn)?;
+    match usize::try_from(found) == Ok(names.len()) {
+        true => Ok(names),
+        false => Err(Error::Conflict(column.into())),
+    }
 }

@@ -1,18 +1,15 @@
-//! Sessions and their refresh tokens, of which only hashes are kept.
+//! Sessions, and the refresh tokens that keep them going: each is shown once, and one shown twice ends the session.
 
-use chrono::NaiveDateTime;
 use diesel::prelude::*;
 use jiff::{SignedDuration, Timestamp};
 
-use super::conn::Conn;
-use super::error::{Error, Result};
 use super::schema::{refresh_tokens, sessions, users};
-use super::settings;
-use super::time::{loaded, stored};
+use super::value::{Parsed, Time};
+use super::{Conn, Error, Result, settings};
 use crate::access::TokenHash;
 use crate::model::{SessionId, UserId};
 
-/// How long the last refresh may be repeated: its answer may have been lost.
+/// How long a client may repeat its last refresh: it lost the answer, or two of its processes asked at once.
 const REPEAT: SignedDuration = SignedDuration::from_secs(10);
 
 /// A session that begins.
@@ -20,85 +17,72 @@ const REPEAT: SignedDuration = SignedDuration::from_secs(10);
 pub struct NewSession {
     /// Identifies it.
     pub id: SessionId,
-    /// Who has logged in.
+    /// Whose it is.
     pub user: UserId,
-    /// The hash of its first refresh token.
+    /// Its first refresh token.
     pub refresh: TokenHash,
-    /// The program, as it says.
+    /// What the client said that it is.
     pub user_agent: String,
-    /// Where from.
+    /// From where the user logged in.
     pub source_ip: String,
-    /// Now.
+    /// When it begins.
     pub now: Timestamp,
-    /// When it ends.
+    /// When it ends at the latest.
     pub expires_at: Timestamp,
 }
 
 /// What became of a refresh token that was shown.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Rotation {
-    /// It was the current one; the next one is, from now on.
+    /// It was valid, and has its successor now.
     Rotated {
-        /// Its session.
+        /// The session.
         session: SessionId,
-        /// The user.
+        /// Whose it is.
         user: UserId,
-        /// When the session ends.
+        /// When it ends.
         expires_at: Timestamp,
     },
-    /// It was replaced just now; with this salt the caller gets the same successor again.
+    /// It had its successor moments ago: the client gets the same one again.
     Repeated {
-        /// Its session.
+        /// The session.
         session: SessionId,
-        /// The user.
+        /// Whose it is.
         user: UserId,
-        /// When the session ends.
+        /// When it ends.
         expires_at: Timestamp,
-        /// What the successor was derived with.
+        /// With which the successor was derived.
         salt: [u8; 32],
     },
-    /// It was replaced a while ago, so somebody has a copy: the session is revoked.
+    /// It had its successor long ago, so that one of two has stolen it: the session was ended.
     Reused {
         /// The session.
         session: SessionId,
-        /// The user.
+        /// Whose it is.
         user: UserId,
     },
-    /// It is of no session that lives.
+    /// There is no such token, or its session has ended, or its user is kept out.
     Unknown,
 }
 
 /// Begins a session.
-#[allow(clippy::missing_errors_doc)]
-pub fn create(conn: &mut Conn, new: &NewSession) -> Result<()> {
-    diesel::insert_into(sessions::table)
-        .values((
-            sessions::id.eq(new.id.to_string()),
-            sessions::user_id.eq(new.user.to_string()),
-            sessions::user_agent.eq(&new.user_agent),
-            sessions::source_ip.eq(&new.source_ip),
-            sessions::created_at.eq(stored(new.now)),
-            sessions::expires_at.eq(stored(new.expires_at)),
-        ))
-        .execute(conn)?;
-    insert(conn, &new.id.to_string(), &new.refresh, new.now)
+pub fn create(conn: &mut Conn, session: &NewSession) -> Result<()> {
+    let now = Time::from(session.now);
+    let row = (
+        sessions::id.eq(session.id.to_string()),
+        sessions::user_id.eq(session.user.to_string()),
+        sessions::user_agent.eq(&session.user_agent),
+        sessions::source_ip.eq(&session.source_ip),
+        sessions::created_at.eq(now),
+        sessions::refreshed_at.eq(now),
+        sessions::expires_at.eq(Time::from(session.expires_at)),
+    );
+    diesel::insert_into(sessions::table).values(row).execute(conn)?;
+    add_token(conn, session.id, &session.refresh, now)
 }
 
-fn insert(conn: &mut Conn, session: &str, hash: &TokenHash, now: Timestamp) -> Result<()> {
-    diesel::insert_into(refresh_tokens::table)
-        .values((
-            refresh_tokens::hash.eq(hash.to_hex()),
-            refresh_tokens::session_id.eq(session),
-            refresh_tokens::created_at.eq(stored(now)),
-        ))
-        .execute(conn)?;
-    Ok(())
-}
-
-/// Replaces the refresh token that was shown by `next`, which its caller derived from it with `salt`.
-///
-/// One `UPDATE` decides, so that of two requests at once, on two centrals, one wins and the other one is a repetition.
-#[allow(clippy::missing_errors_doc)]
+/// Replaces the token that was shown by `next`, which the caller has derived from it and `salt`: one that repeats its
+/// request gets the salt of the first, and so the same successor, and no token is stored in plain.
 pub fn rotate(
     conn: &mut Conn,
     shown: &TokenHash,
@@ -106,83 +90,97 @@ pub fn rotate(
     next: &TokenHash,
     now: Timestamp,
 ) -> Result<Rotation> {
-    let hash = shown.to_hex();
-    let won = diesel::update(
-        refresh_tokens::table.filter(refresh_tokens::hash.eq(&hash)).filter(refresh_tokens::rotated_at.is_null()),
-    )
-    .set((refresh_tokens::rotated_at.eq(stored(now)), refresh_tokens::salt.eq(to_hex(&salt))))
-    .execute(conn)?
-        == 1;
-
-    type Row = (String, String, NaiveDateTime, Option<NaiveDateTime>, Option<String>);
-    let row: Option<Row> = refresh_tokens::table
-        .inner_join(sessions::table.inner_join(users::table))
-        .filter(refresh_tokens::hash.eq(&hash))
-        .filter(sessions::revoked_at.is_null())
-        .filter(sessions::expires_at.gt(stored(now)))
-        .filter(users::disabled.eq(false))
-        .select((
-            sessions::id,
-            sessions::user_id,
-            sessions::expires_at,
-            refresh_tokens::rotated_at,
-            refresh_tokens::salt,
-        ))
-        .first(conn)
-        .optional()?;
-    let Some((id, user, expires_at, rotated_at, used_salt)) = row else { return Ok(Rotation::Unknown) };
-    let session: SessionId = id.parse().map_err(|error| Error::Other(Box::new(error)))?;
-    let user: UserId = user.parse().map_err(|error| Error::Other(Box::new(error)))?;
-    let expires_at = loaded(expires_at);
-    if won {
-        insert(conn, &id, next, now)?;
+    let Some(token) = find(conn, shown, now)? else { return Ok(Rotation::Unknown) };
+    let (session, user, expires_at) = (token.session.0, token.user.0, token.expires_at.into());
+    if let Some(rotated_at) = token.rotated_at
+        && now.duration_since(rotated_at.into()) >= REPEAT
+    {
+        // The policy first, as everywhere, so that no two transactions wait for each other.
+        settings::bump_policy_version(conn)?;
+        revoke(conn, session, now)?;
+        return Ok(Rotation::Reused { session, user });
+    }
+    // From here on others that show a token of this session wait; it may have ended since it was found.
+    let live = sessions::table.find(session.to_string()).filter(sessions::revoked_at.is_null());
+    if diesel::update(live).set(sessions::refreshed_at.eq(Time::from(now))).execute(conn)? == 0 {
+        return Ok(Rotation::Unknown);
+    }
+    // Atomic: of all that show the same token at once, one changes this row.
+    let unused = refresh_tokens::table.find(shown.to_hex()).filter(refresh_tokens::rotated_at.is_null());
+    let change = (refresh_tokens::rotated_at.eq(Some(Time::from(now))), refresh_tokens::salt.eq(Some(to_hex(&salt))));
+    if diesel::update(unused).set(change).execute(conn)? == 1 {
+        add_token(conn, session, next, Time::from(now))?;
         return Ok(Rotation::Rotated { session, user, expires_at });
     }
-    let recent = rotated_at.is_some_and(|then| now.duration_since(loaded(then)) < REPEAT);
-    if let Some(salt) = used_salt.as_deref().and_then(from_hex).filter(|_| recent) {
-        return Ok(Rotation::Repeated { session, user, expires_at, salt });
-    }
-    settings::bump_policy_version(conn)?;
-    revoke(conn, session, now)?;
-    Ok(Rotation::Reused { session, user })
+    let salt: Option<String> = refresh_tokens::table.find(shown.to_hex()).select(refresh_tokens::salt).first(conn)?;
+    Ok(Rotation::Repeated { session, user, expires_at, salt: from_hex(salt.as_deref().unwrap_or_default())? })
 }
 
 /// Ends a session.
-#[allow(clippy::missing_errors_doc)]
-pub fn revoke(conn: &mut Conn, session: SessionId, now: Timestamp) -> Result<()> {
-    let live = sessions::table.filter(sessions::id.eq(session.to_string())).filter(sessions::revoked_at.is_null());
-    diesel::update(live).set(sessions::revoked_at.eq(stored(now))).execute(conn)?;
+pub fn revoke(conn: &mut Conn, id: SessionId, now: Timestamp) -> Result<()> {
+    let live = sessions::table.find(id.to_string()).filter(sessions::revoked_at.is_null());
+    diesel::update(live).set(sessions::revoked_at.eq(Some(Time::from(now)))).execute(conn)?;
     Ok(())
 }
 
-/// Ends all sessions of a user but one; how many.
-#[allow(clippy::missing_errors_doc)]
+/// Ends all sessions of a user, `except` one, and returns how many.
 pub fn revoke_of_user(conn: &mut Conn, user: UserId, except: Option<SessionId>, now: Timestamp) -> Result<usize> {
-    let except = except.map_or_else(String::new, |session| session.to_string());
+    // No session has an empty id.
+    let except = except.map(|id| id.to_string()).unwrap_or_default();
     let live = sessions::table
         .filter(sessions::user_id.eq(user.to_string()))
         .filter(sessions::id.ne(except))
-        .filter(sessions::revoked_at.is_null());
-    Ok(diesel::update(live).set(sessions::revoked_at.eq(stored(now))).execute(conn)?)
+        .filter(sessions::revoked_at.is_null())
+        .filter(sessions::expires_at.gt(Time::from(now)));
+    Ok(diesel::update(live).set(sessions::revoked_at.eq(Some(Time::from(now)))).execute(conn)?)
 }
 
-/// Removes the sessions that have expired; how many.
-#[allow(clippy::missing_errors_doc)]
+/// Forgets the sessions that have expired, with their tokens, and returns how many.
 pub fn delete_expired(conn: &mut Conn, now: Timestamp) -> Result<usize> {
-    Ok(diesel::delete(sessions::table.filter(sessions::expires_at.le(stored(now)))).execute(conn)?)
+    Ok(diesel::delete(sessions::table.filter(sessions::expires_at.le(Time::from(now)))).execute(conn)?)
+}
+
+#[derive(Queryable)]
+struct Found {
+    session: Parsed<SessionId>,
+    user: Parsed<UserId>,
+    expires_at: Time,
+    rotated_at: Option<Time>,
+}
+
+/// The token, when its session is live.
+fn find(conn: &mut Conn, token: &TokenHash, now: Timestamp) -> Result<Option<Found>> {
+    let query = refresh_tokens::table
+        .inner_join(sessions::table.inner_join(users::table))
+        .filter(refresh_tokens::hash.eq(token.to_hex()))
+        .filter(sessions::revoked_at.is_null())
+        .filter(sessions::expires_at.gt(Time::from(now)))
+        .filter(users::disabled.eq(false))
+        .select((sessions::id, users::id, sessions::expires_at, refresh_tokens::rotated_at));
+    Ok(query.first(conn).optional()?)
+}
+
+fn add_token(conn: &mut Conn, session: SessionId, token: &TokenHash, now: Time) -> Result<()> {
+    let row = (
+        refresh_tokens::hash.eq(token.to_hex()),
+        refresh_tokens::session_id.eq(session.to_string()),
+        refresh_tokens::created_at.eq(now),
+    );
+    diesel::insert_into(refresh_tokens::table).values(row).execute(conn)?;
+    Ok(())
 }
 
 fn to_hex(salt: &[u8; 32]) -> String {
     salt.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-fn from_hex(text: &str) -> Option<[u8; 32]> {
+fn from_hex(text: &str) -> Result<[u8; 32]> {
     let mut salt = [0; 32];
     if text.len() != 64 || !text.is_ascii() {
-        return None;
+        return Err(Error::Other("the salt of a refresh token is not 32 bytes".into()));
     }
-    for (i, byte) in salt.iter_mut().enumerate() {
-        *byte = u8::from_str_radix(&text[2 * i..2 * i + 2], 16).ok()?;
+    for (at, byte) in salt.iter_mut().enumerate() {
+        *byte = u8::from_str_radix(&text[2 * at..2 * at + 2], 16).map_err(|e| Error::Other(e.into()))?;
     }
-    Some(salt)
+    Ok(salt)
 }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 
-use crate::support::postgres::{self, Server};
+use crate::support::postgres::{Database, Server};
 use crate::support::{Agent, Central, PATIENCE, Process, wait_for};
 
 /// The files of a central on this database; all of them sign with one key.
@@ -17,7 +17,9 @@ fn files(url: &str) -> tempfile::TempDir {
     fs::copy(template.dir.path().join("data/keys/signing.pem"), dir.path().join("signing.pem")).expect("copy");
     let file = dir.path().join("central.yaml");
     let config = fs::read_to_string(&file).expect("read");
-    let more = format!("public_url: https://localhost:1\ndatabase: {{url: {url:?}}}\nauth: {{signing_key_file: signing.pem}}\n");
+    let more = format!(
+        "public_url: https://localhost:1\ndatabase: {{url: {url:?}}}\nauth: {{signing_key_file: signing.pem}}\n"
+    );
     fs::write(&file, config + &more).expect("write");
     dir
 }
@@ -34,9 +36,10 @@ fn start(url: &str) -> Central {
 
 #[test]
 fn two_centrals_start_on_an_empty_database_and_share_it() {
-    let url = postgres::database();
+    let database = Database::create();
+    let url = database.url();
     let centrals: Vec<Central> = thread::scope(|scope| {
-        let starting: Vec<_> = (0..2).map(|_| scope.spawn(|| start(&url))).collect();
+        let starting: Vec<_> = (0..2).map(|_| scope.spawn(|| start(url))).collect();
         starting.into_iter().map(|central| central.join().expect("a central")).collect()
     });
     let [one, two] = &centrals[..] else { unreachable!() };
@@ -49,7 +52,9 @@ fn two_centrals_start_on_an_empty_database_and_share_it() {
     let refresh = json!({ "refresh_token": tokens.text("refresh_token") });
     let next: Vec<String> = thread::scope(|scope| {
         let asking: Vec<_> = [one, two, one, two]
-            .map(|central| scope.spawn(|| central.post("/auth/refresh", "", &refresh).expect(200).text("refresh_token")))
+            .map(|central| {
+                scope.spawn(|| central.post("/auth/refresh", "", &refresh).expect(200).text("refresh_token"))
+            })
             .into();
         asking.into_iter().map(|answer| answer.join().expect("an answer")).collect()
     });
@@ -58,12 +63,13 @@ fn two_centrals_start_on_an_empty_database_and_share_it() {
 
     // What ends on one ends on the other.
     let agent = Agent::start(two);
-    wait_for("the agent", PATIENCE, || {
-        (two.get("/clusters/dev", &access).body["status"] == "online").then_some(())
-    });
-    let mut watch = Process::start(
-        two.client().env("MK8S_TOKEN", last.text("access_token")).args(["kubectl", "get", "pods", "-A", "--watch"]),
-    );
+    wait_for("the agent", PATIENCE, || (two.get("/clusters/dev", &access).body["status"] == "online").then_some(()));
+    let mut watch = Process::start(two.client().env("MK8S_TOKEN", last.text("access_token")).args([
+        "kubectl",
+        "get",
+        "namespaces",
+        "--watch",
+    ]));
     wait_for("output", PATIENCE, || (!watch.stdout().is_empty()).then_some(()));
     one.api("POST", "/auth/logout", &last.text("access_token"), None).expect(204);
     wait_for("no kubectl", Duration::from_secs(5), || agent.children().is_empty().then_some(()));
@@ -79,10 +85,11 @@ fn two_centrals_start_on_an_empty_database_and_share_it() {
 #[test]
 fn a_database_that_restarts_is_a_503_and_then_forgotten() {
     let mut server = Server::start();
-    let central = start(&server.url());
+    let central = start(&server.url("postgres"));
     let token = central.admin().text("access_token");
     let created = central.post("/tokens", &token, &json!({ "name": "load" })).expect(201).text("token");
-    let (stop, slow, refused, fine) = (AtomicBool::new(false), AtomicUsize::new(0), AtomicUsize::new(0), AtomicUsize::new(0));
+    let (stop, slow, refused, fine) =
+        (AtomicBool::new(false), AtomicUsize::new(0), AtomicUsize::new(0), AtomicUsize::new(0));
     thread::scope(|scope| {
         for _ in 0..4 {
             scope.spawn(|| {
@@ -106,11 +113,11 @@ fn a_database_that_restarts_is_a_503_and_then_forgotten() {
         };
         until("answers", &fine);
         for _ in 0..2 {
-            server.stop();
+            server.signal("KILL");
             until("refusals while the database is away", &refused);
             central.login("admin@localhost", "wrong password").expect(503);
             assert_eq!(central.get("/health", "").expect(200).body["status"], "ok");
-            server.start_again();
+            server.restart();
             until("answers after its return", &fine);
         }
         stop.store(true, Ordering::Relaxed);

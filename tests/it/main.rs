@@ -8,6 +8,7 @@ mod bad_input;
 mod bad_peers;
 mod child;
 mod cli;
+mod database;
 mod forged;
 mod kills;
 mod lifecycle;

@@ -86,7 +86,7 @@ fn what_is_taken_away_ends_requests_and_streams() {
 fn a_revoked_agent_token_and_a_deleted_cluster_end_what_runs() {
     for path in ["/admin/clusters/dev/tokens/", "/admin/clusters/dev"] {
         let stack = Stack::start();
-        let mut watch = Process::start(stack.central.mk8s().args(["kubectl", "get", "pods", "-A", "--watch"]));
+        let mut watch = Process::start(stack.central.mk8s().args(["kubectl", "get", "namespaces", "--watch"]));
         wait_for("a command", PATIENCE, || (!watch.stdout().is_empty()).then_some(()));
         let tokens = stack.central.get("/admin/clusters/dev/tokens", Central::token()).expect(200);
         let id = tokens.body["tokens"][0]["id"].as_str().expect("id").to_owned();

@@ -61,7 +61,7 @@ fn secrets_are_found_nowhere() {
         note(&central.post("/admin/users", &access, &json!({ "email": "a@b", "password": secret, "x": 1 })));
     }
     let mut client = central.client();
-    client.env("MK8S_TOKEN", made.text("token")).args(["kubectl", "get", "pods", "-A", "--watch"]);
+    client.env("MK8S_TOKEN", made.text("token")).args(["kubectl", "get", "namespaces", "--watch"]);
     let watch = Process::start(&mut client);
     wait_for("output", PATIENCE, || (!watch.stdout().is_empty()).then_some(()));
     let kubectl = wait_for("a kubectl", PATIENCE, || stack.agent.children().first().copied());

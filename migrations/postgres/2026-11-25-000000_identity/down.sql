@@ -1,3 +1,4 @@
+DROP TABLE settings;
 DROP TABLE login_attempts;
 DROP TABLE agent_tokens;
 DROP TABLE clusters;
@@ -8,4 +9,3 @@ DROP TABLE sessions;
 DROP TABLE user_roles;
 DROP TABLE roles;
 DROP TABLE users;
-DROP TABLE settings;

@@ -2,6 +2,9 @@
 
 pub mod api;
 pub mod cluster;
+#[allow(dead_code, reason = "the store's own tests use the rest of it")]
+#[path = "../../support/postgres.rs"]
+pub mod postgres;
 pub mod process;
 pub mod stack;
 
