@@ -153,7 +153,7 @@ fn unsafe_is_in_one_file() {
 
 #[test]
 fn the_request_path_does_not_panic() {
-    for source in sources() {
+    for source in sources().into_iter().filter(|s| !s.path.contains("/tests")) {
         let on_path = ["central/", "agent/", "tunnel/", "store/", "access/", "kubernetes/"]
             .iter()
             .any(|r| source.path.starts_with(r));
