@@ -209,7 +209,7 @@ impl Bound {
         if let Some(authority) = &self.authority {
             info!(ca_file = %authority.cert_file().display(), ca_pin = authority.pin(), "development certificate authority");
         }
-        let _background = [
+        let background = [
             AbortOnDropHandle::new(tokio::spawn(follow(self.central.clone()))),
             AbortOnDropHandle::new(tokio::spawn(tidy(self.central.clone()))),
         ];
@@ -226,6 +226,8 @@ impl Bound {
         if tokio::time::timeout(self.grace, ended).await.is_err() {
             warn!("the grace period is over, requests that still run are cut");
         }
+        drop(background);
+        self.central.store.close().await;
         info!("central has stopped");
     }
 }

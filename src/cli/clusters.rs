@@ -1,5 +1,6 @@
 //! `mk8s clusters`: show the clusters, choose the current one.
 
+use anyhow::Context as _;
 use clap::Subcommand;
 use jiff::Timestamp;
 
@@ -110,6 +111,8 @@ async fn choose(session: &SessionArgs, name: ClusterName) -> anyhow::Result<Exit
     let _lock = StateLock::take(&path).await?;
     let state = ClientState::load(&path)?;
     let Session { server, ca_file, ca_pin, .. } = resolved;
+    // The state is read from any directory.
+    let ca_file = ca_file.map(std::path::absolute).transpose().context("cannot find the file of authorities")?;
     ClientState { server: Some(server), ca_file, ca_pin, cluster: Some(name.clone()), session: state.session }
         .save(&path)?;
     eprintln!("now using cluster {:?}", name.as_str());

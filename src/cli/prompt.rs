@@ -4,6 +4,7 @@ use std::io::{self, BufRead, IsTerminal as _, Read as _, Write as _};
 
 use anyhow::Context as _;
 use clap::Args;
+use nix::sys::signal::{SigSet, SigmaskHow, Signal};
 use secrecy::zeroize::Zeroizing;
 
 use super::exit::{CliError, Exit};
@@ -130,7 +131,11 @@ pub fn confirm_deletion(kind: &str, name: &str, yes: bool) -> anyhow::Result<()>
 }
 
 fn hidden(prompt: &str) -> anyhow::Result<Password> {
-    let text = rpassword::prompt_password(prompt).context("cannot read the password from the terminal")?;
+    // At Ctrl-C rpassword raises SIGINT before it has put the terminal back: the signal has to wait until it has.
+    let mask = SigSet::from(Signal::SIGINT).thread_swap_mask(SigmaskHow::SIG_BLOCK)?;
+    let text = rpassword::prompt_password(prompt);
+    mask.thread_set_mask()?;
+    let text = text.context("cannot read the password from the terminal")?;
     match text.is_empty() {
         false => Ok(Password::from(text)),
         true => Err(CliError { what: "the password is empty".into(), hint: None, exit: Exit::USAGE }.into()),
@@ -139,7 +144,7 @@ fn hidden(prompt: &str) -> anyhow::Result<Password> {
 
 /// A line of at most 1 MiB, without its end.
 fn secret_line(input: &mut impl BufRead) -> anyhow::Result<Password> {
-    let wrong = |what: &str| CliError::usage(what, "write the password, and nothing else, as one line");
+    let wrong = |what: &str| CliError::usage(what, "write each password as a line, and nothing else");
     // Large enough for any password, so that no copy is left behind by growing.
     let mut bytes = Zeroizing::new(Vec::with_capacity(4096));
     input.take(MAX_LINE as u64 + 1).read_until(b'\n', &mut bytes).context("cannot read standard input")?;

@@ -174,7 +174,7 @@ async fn exchange(stream: Stream, request: Request<Full<Bytes>>) -> Result<(Stat
     let handshake = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await;
     let (mut sender, connection) = handshake.map_err(|e| protocol(&e))?;
     let connection = tokio::spawn(connection);
-    let answer = async { read(sender.send_request(request).await.map_err(|e| protocol(&e))?).await }.await;
+    let answer = async { read(sender.send_request(request).await.map_err(|e| unanswered(&e))?).await }.await;
     connection.abort();
     answer
 }
@@ -183,6 +183,14 @@ async fn read(response: Response<Incoming>) -> Result<(StatusCode, Bytes), Clien
     let status = response.status();
     let body = Limited::new(response.into_body(), MAX_ANSWER).collect().await;
     Ok((status, body.map_err(|e| ClientError::Protocol(e.to_string()))?.to_bytes()))
+}
+
+/// A server that answers with something other than HTTP is none of ours, or is asked without TLS.
+fn unanswered(error: &hyper::Error) -> ClientError {
+    match error.is_parse() {
+        true => ClientError::Protocol(format!("{error}; is this the URL of a central, https:// included?")),
+        false => protocol(error),
+    }
 }
 
 fn protocol(error: &dyn std::fmt::Display) -> ClientError {

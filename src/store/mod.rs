@@ -89,6 +89,22 @@ impl Store {
         run(&self.writes, MIGRATION, |conn| transaction(conn, migrations::run)).await
     }
 
+    /// Closes the connections, those in use when they come back, for which it waits a little. With the last one SQLite
+    /// writes its log into the database, so that the file alone is a whole copy.
+    pub async fn close(&self) {
+        let (reads, writes) = (self.reads.clone(), self.writes.clone());
+        let closing = pool::blocking(move || {
+            let until = Instant::now() + CALL;
+            reads.close();
+            writes.close();
+            while reads.status().size + writes.status().size > 0 && Instant::now() < until {
+                std::thread::sleep(Duration::from_millis(5));
+            }
+        });
+        // The program is stopping in any case.
+        let _ = closing.await;
+    }
+
     /// Asks the database for an answer.
     ///
     /// # Errors

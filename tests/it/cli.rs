@@ -14,46 +14,47 @@ use crate::support::stack::{ADMIN_PASSWORD, children_of, is_alive, quiet};
 use crate::support::{Central, Output, PATIENCE, Process, Stack, kubernetes, run, wait_for};
 
 /// A client that knows nothing but the file for its state.
-struct Client(TempDir);
+pub struct Client(pub TempDir);
 
 impl Client {
-    fn new() -> Self {
+    pub fn new() -> Self {
         Self(tempfile::tempdir().expect("temporary directory"))
     }
 
-    fn state_file(&self) -> PathBuf {
+    pub fn state_file(&self) -> PathBuf {
         self.0.path().join("config.yaml")
     }
 
-    fn state(&self) -> String {
+    pub fn state(&self) -> String {
         fs::read_to_string(self.state_file()).expect("the state file")
     }
 
-    fn command(&self) -> Command {
+    pub fn command(&self) -> Command {
         let mut command = Command::new(MK8S);
         quiet(&mut command).env("MK8S_CONFIG", self.state_file()).current_dir(self.0.path());
         command
     }
 
-    fn run(&self, args: &[&str]) -> Output {
+    pub fn run(&self, args: &[&str]) -> Output {
         run(self.command().args(args), b"")
     }
 
     /// Logs in to a central, which must succeed.
-    fn log_in(&self, central: &Central) {
+    pub fn log_in(&self, central: &Central) {
         let mut login = self.command();
         login.args(["login", &central.url, "--email", "admin@localhost", "--password-stdin", "--ca-file"]);
         run(login.arg(central.ca_file()), ADMIN_PASSWORD.as_bytes()).expect(0);
     }
 }
 
-fn json(output: &Output) -> Value {
+/// Standard output as JSON.
+pub fn json(output: &Output) -> Value {
     serde_json::from_slice(&output.stdout).expect("JSON")
 }
 
 /// The output is a failure with this exit code, and its text has these words; nothing is on standard output.
 #[track_caller]
-fn assert_fails(output: &Output, code: i32, words: &[&str]) {
+pub fn assert_fails(output: &Output, code: i32, words: &[&str]) {
     assert_eq!((output.code, output.out().as_str()), (code, ""), "{}", output.err());
     for word in words {
         assert!(output.err().contains(word), "no {word:?} in: {}", output.err());

@@ -1,6 +1,8 @@
 //! The one integration binary: the real program, a real Kubernetes API server, a real kubectl.
 
+mod accounts;
 mod admin;
+mod administration;
 mod agents;
 mod architecture;
 mod auth;

@@ -7,12 +7,14 @@ pub mod cluster;
 pub mod postgres;
 pub mod process;
 pub mod stack;
+pub mod terminal;
 
 use std::time::{Duration, Instant};
 
 pub use cluster::{Namespace, kubernetes};
 pub use process::{Output, Process, run};
 pub use stack::{Agent, Central, Stack};
+pub use terminal::Terminal;
 
 /// How long anything may take before a test calls it stuck; far more than it does.
 pub const PATIENCE: Duration = Duration::from_secs(60);

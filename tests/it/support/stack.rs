@@ -69,11 +69,9 @@ impl Central {
     pub fn start() -> Self {
         let (dir, template) = (Self::files(), &template().dir);
         fs::create_dir_all(dir.path().join("data/keys")).expect("mkdir");
-        for file in ["mk8s.db", "mk8s.db-wal", "keys/signing.pem"] {
-            // There is no log when all was written into the database itself.
-            if template.join(file).exists() {
-                fs::copy(template.join(file), dir.path().join("data").join(file)).expect("copy");
-            }
+        // After an orderly end the file of the database is complete without its log.
+        for file in ["mk8s.db", "keys/signing.pem"] {
+            fs::copy(template.join(file), dir.path().join("data").join(file)).expect("copy");
         }
         Self::start_in(dir, &[])
     }

@@ -1,0 +1,132 @@
+//! A terminal with a person at it: what they see, and what they type.
+
+use std::fs::File;
+use std::io::{Read as _, Write as _};
+use std::process::{Child, Command};
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use nix::pty::openpty;
+use nix::sys::termios::{LocalFlags, tcgetattr};
+
+use super::process::code;
+use super::{PATIENCE, wait_for};
+
+/// A command whose standard streams are a terminal, which is its controlling one.
+pub struct Terminal {
+    child: Child,
+    keyboard: File,
+    screen: Arc<Mutex<Vec<u8>>>,
+    /// How much of the screen has been waited for.
+    read: usize,
+}
+
+impl Terminal {
+    /// Starts it.
+    pub fn start(command: &Command) -> Self {
+        let pty = openpty(None, None).expect("a terminal");
+        let slave = || pty.slave.try_clone().expect("clone");
+        let mut session = Command::new("setsid");
+        session.arg("--ctty").arg(command.get_program()).args(command.get_args());
+        for (name, value) in command.get_envs() {
+            match value {
+                Some(value) => session.env(name, value),
+                None => session.env_remove(name),
+            };
+        }
+        if let Some(dir) = command.get_current_dir() {
+            session.current_dir(dir);
+        }
+        let child = session.stdin(slave()).stdout(slave()).stderr(slave()).spawn().expect("spawn");
+        let mut master = File::from(pty.master.try_clone().expect("clone"));
+        let screen = Arc::new(Mutex::new(Vec::new()));
+        thread::spawn({
+            let screen = screen.clone();
+            move || {
+                let mut buffer = [0; 4096];
+                // Ends with an error when the last process has closed the terminal.
+                while let Ok(n @ 1..) = master.read(&mut buffer) {
+                    screen.lock().expect("lock").extend_from_slice(&buffer[..n]);
+                }
+            }
+        });
+        Self { child, keyboard: File::from(pty.master), screen, read: 0 }
+    }
+
+    /// All that was on the screen.
+    pub fn screen(&self) -> String {
+        String::from_utf8_lossy(&self.screen.lock().expect("lock")).into_owned()
+    }
+
+    /// Waits until the text appears behind what was waited for before.
+    #[track_caller]
+    pub fn expect(&mut self, text: &str) -> &mut Self {
+        let (screen, read) = (&self.screen, self.read);
+        let deadline = Instant::now() + PATIENCE;
+        self.read = loop {
+            let seen = screen.lock().expect("lock")[read..].to_vec();
+            if let Some(at) = seen.windows(text.len()).position(|window| window == text.as_bytes()) {
+                break read + at + text.len();
+            }
+            let seen = String::from_utf8_lossy(&seen).into_owned();
+            assert!(Instant::now() < deadline, "no {text:?} in {seen:?}");
+            let ended = self.child.try_wait().expect("wait").is_some() && screen.lock().expect("lock").len() == read;
+            assert!(!ended, "ended without {text:?} in {seen:?}");
+            thread::sleep(Duration::from_millis(5));
+        };
+        self
+    }
+
+    /// Types a line.
+    pub fn enter(&mut self, line: &str) -> &mut Self {
+        self.keyboard.write_all(format!("{line}\r").as_bytes()).expect("write");
+        self
+    }
+
+    /// Waits for a question and answers it.
+    #[track_caller]
+    pub fn answer(&mut self, question: &str, line: &str) -> &mut Self {
+        self.expect(question).enter(line)
+    }
+
+    /// The same with an answer that is not to be seen: it is typed when the terminal does not show it any more.
+    #[track_caller]
+    pub fn answer_hidden(&mut self, question: &str, line: &str) -> &mut Self {
+        self.expect(question);
+        wait_for("a terminal that shows nothing", PATIENCE, || (!self.echoes()).then_some(()));
+        self.enter(line)
+    }
+
+    /// Whether it shows what is typed.
+    pub fn echoes(&self) -> bool {
+        tcgetattr(&self.keyboard).expect("tcgetattr").local_flags.contains(LocalFlags::ECHO)
+    }
+
+    /// Types Ctrl and a letter.
+    pub fn control(&mut self, letter: char) -> &mut Self {
+        self.keyboard.write_all(&[letter.to_ascii_lowercase() as u8 & 0x1f]).expect("write");
+        self
+    }
+
+    /// Waits for the end, which must come with this exit code; all that was on the screen.
+    #[track_caller]
+    pub fn end(&mut self, expected: i32) -> String {
+        let status = wait_for("the end of a command", PATIENCE, || self.child.try_wait().expect("wait"));
+        let mut last = usize::MAX;
+        // The last words may be on their way still.
+        wait_for("the last words", PATIENCE, || {
+            let now = self.screen.lock().expect("lock").len();
+            std::mem::replace(&mut last, now).eq(&now).then_some(())
+        });
+        assert_eq!(code(status), expected, "{}", self.screen());
+        self.screen()
+    }
+}
+
+impl Drop for Terminal {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
