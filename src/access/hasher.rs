@@ -46,11 +46,9 @@ pub enum HashError {
     Password(#[from] PasswordError),
 }
 
-/// The right to compute one hash, given back when dropped.
-struct Turn {
-    _turn: OwnedSemaphorePermit,
-    _place: OwnedSemaphorePermit,
-}
+/// A place among those that wait; given back when dropped, or when the hash is computed.
+#[derive(Debug)]
+pub struct Place(OwnedSemaphorePermit);
 
 impl Hasher {
     /// A hasher with nothing to do; see [`super::COST`].
@@ -63,13 +61,21 @@ impl Hasher {
         Self { cost, turns: Arc::new(Semaphore::new(at_once)), places: Arc::new(Semaphore::new(at_once + waiting)) }
     }
 
+    /// A place in the queue. Taken before anything else is done for a login, so that one too many costs nothing.
+    ///
+    /// # Errors
+    /// Too many are waiting.
+    pub fn place(&self) -> Result<Place, HashError> {
+        Arc::clone(&self.places).try_acquire_owned().map(Place).map_err(|_| HashError::Overloaded)
+    }
+
     /// Whether a hash is that of a password. No hash, for a user who does not exist, takes as long and is false.
     ///
     /// # Errors
-    /// Too many are waiting, or the program is stopping.
-    pub async fn verify(&self, password: Password, hash: Option<String>) -> Result<bool, HashError> {
+    /// The program is stopping.
+    pub async fn verify(&self, place: Place, password: Password, hash: Option<String>) -> Result<bool, HashError> {
         let cost = self.cost;
-        self.compute(move || match hash {
+        self.compute(place, move || match hash {
             Some(hash) => password::verify(&password, &hash),
             None => password::verify_nobody(&password, cost),
         })
@@ -79,22 +85,26 @@ impl Hasher {
     /// The hash of a password. Whether it is a good one is not asked; see [`super::check_new_password`].
     ///
     /// # Errors
-    /// Too many are waiting, the program is stopping, or the password has more than 72 bytes or a NUL.
-    pub async fn hash(&self, password: Password) -> Result<String, HashError> {
+    /// The program is stopping, or the password has more than 72 bytes or a NUL.
+    pub async fn hash(&self, place: Place, password: Password) -> Result<String, HashError> {
         let cost = self.cost;
-        Ok(self.compute(move || password::hash(&password, cost)).await??)
+        Ok(self.compute(place, move || password::hash(&password, cost)).await??)
     }
 
     /// Waits for a turn and computes. Who leaves while waiting gives the place back; what is already being computed
     /// keeps its turn until it is done, since a thread cannot be stopped.
-    async fn compute<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T, HashError> {
-        let turn = self.turn().await?;
+    async fn compute<T: Send + 'static>(
+        &self,
+        place: Place,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, HashError> {
+        let turn = Arc::clone(&self.turns).acquire_owned().await.map_err(|_| HashError::Stopping)?;
         let (result, done) = oneshot::channel();
         // A thread of its own costs little beside the hash, and a thread of the runtime could not get its priority back.
         let started = thread::Builder::new().name("password".into()).spawn(move || {
             yield_to_others();
             let computed = catch_unwind(AssertUnwindSafe(work));
-            drop(turn);
+            drop((turn, place));
             if let Ok(computed) = computed {
                 // Nobody may be waiting any more.
                 let _ = result.send(computed);
@@ -102,12 +112,6 @@ impl Hasher {
         });
         started.map_err(|_| HashError::Overloaded)?;
         done.await.map_err(|_| HashError::Failed)
-    }
-
-    async fn turn(&self) -> Result<Turn, HashError> {
-        let place = Arc::clone(&self.places).try_acquire_owned().map_err(|_| HashError::Overloaded)?;
-        let turn = Arc::clone(&self.turns).acquire_owned().await.map_err(|_| HashError::Stopping)?;
-        Ok(Turn { _turn: turn, _place: place })
     }
 }
 
@@ -129,6 +133,17 @@ mod tests {
         Password::from("correct horse".to_owned())
     }
 
+    async fn verify(hasher: &Hasher, password: Password, hash: Option<String>) -> Result<bool, HashError> {
+        hasher.verify(hasher.place()?, password, hash).await
+    }
+
+    async fn compute<T: Send + 'static>(
+        hasher: &Hasher,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, HashError> {
+        hasher.compute(hasher.place()?, work).await
+    }
+
     fn free(hasher: &Hasher) -> (usize, usize) {
         (hasher.turns.available_permits(), hasher.places.available_permits())
     }
@@ -144,11 +159,11 @@ mod tests {
     #[tokio::test]
     async fn a_password_is_recognised_and_nobody_has_one() {
         let hasher = Hasher::new(4);
-        let hash = hasher.hash(password()).await.unwrap();
-        assert!(hasher.verify(password(), Some(hash.clone())).await.unwrap());
-        assert!(!hasher.verify(Password::from("wrong".to_owned()), Some(hash)).await.unwrap());
-        assert!(!hasher.verify(password(), None).await.unwrap());
-        let long = hasher.hash(Password::from("x".repeat(73))).await;
+        let hash = hasher.hash(hasher.place().unwrap(), password()).await.unwrap();
+        assert!(verify(&hasher, password(), Some(hash.clone())).await.unwrap());
+        assert!(!verify(&hasher, Password::from("wrong".to_owned()), Some(hash)).await.unwrap());
+        assert!(!verify(&hasher, password(), None).await.unwrap());
+        let long = hasher.hash(hasher.place().unwrap(), Password::from("x".repeat(73))).await;
         assert!(matches!(long, Err(HashError::Password(PasswordError::Weak(_)))));
     }
 
@@ -162,12 +177,12 @@ mod tests {
         let tasks: Vec<_> = (0..places)
             .map(|_| {
                 let hasher = hasher.clone();
-                tokio::spawn(async move { hasher.verify(password(), None).await })
+                tokio::spawn(async move { verify(&hasher, password(), None).await })
             })
             .collect();
         until(|| free(&hasher) == (0, 0)).await;
         for _ in 0..5 {
-            assert!(matches!(hasher.verify(password(), None).await, Err(HashError::Overloaded)));
+            assert!(matches!(verify(&hasher, password(), None).await, Err(HashError::Overloaded)));
         }
         drop(held);
         for verdict in join_all(tasks).await {
@@ -181,15 +196,15 @@ mod tests {
         let hasher = Hasher::with_bounds(4, 1, 1);
         let (release, gate) = mpsc::channel::<()>();
         let (busy, waiting) = (hasher.clone(), hasher.clone());
-        let first = tokio::spawn(async move { busy.compute(move || gate.recv().is_ok()).await });
+        let first = tokio::spawn(async move { compute(&busy, move || gate.recv().is_ok()).await });
         until(|| free(&hasher) == (0, 1)).await;
-        let second = tokio::spawn(async move { waiting.compute(|| 2).await });
+        let second = tokio::spawn(async move { compute(&waiting, || 2).await });
         until(|| free(&hasher) == (0, 0)).await;
-        assert!(matches!(hasher.compute(|| 3).await, Err(HashError::Overloaded)));
+        assert!(matches!(compute(&hasher, || 3).await, Err(HashError::Overloaded)));
         release.send(()).unwrap();
         assert!(first.await.unwrap().unwrap());
         assert_eq!(second.await.unwrap().unwrap(), 2);
-        assert_eq!(hasher.compute(|| 4).await.unwrap(), 4);
+        assert_eq!(compute(&hasher, || 4).await.unwrap(), 4);
         assert_eq!(free(&hasher), (1, 2));
     }
 
@@ -198,9 +213,9 @@ mod tests {
         let hasher = Hasher::with_bounds(4, 1, 1);
         let (release, gate) = mpsc::channel::<()>();
         let (busy, waiting) = (hasher.clone(), hasher.clone());
-        let computed = tokio::spawn(async move { busy.compute(move || gate.recv().is_ok()).await });
+        let computed = tokio::spawn(async move { compute(&busy, move || gate.recv().is_ok()).await });
         until(|| free(&hasher) == (0, 1)).await;
-        let waits = tokio::spawn(async move { waiting.compute(|| ()).await });
+        let waits = tokio::spawn(async move { compute(&waiting, || ()).await });
         until(|| free(&hasher) == (0, 0)).await;
         waits.abort();
         until(|| free(&hasher) == (0, 1)).await;
@@ -210,14 +225,14 @@ mod tests {
         assert_eq!(free(&hasher), (0, 1));
         release.send(()).unwrap();
         until(|| free(&hasher) == (1, 2)).await;
-        assert!(!hasher.verify(password(), None).await.unwrap());
+        assert!(!verify(&hasher, password(), None).await.unwrap());
     }
 
     #[tokio::test]
     async fn work_that_panics_gives_its_turn_back() {
         let hasher = Hasher::with_bounds(4, 1, 0);
-        assert!(matches!(hasher.compute(|| -> () { panic!("on purpose") }).await, Err(HashError::Failed)));
+        assert!(matches!(compute(&hasher, || -> () { panic!("on purpose") }).await, Err(HashError::Failed)));
         assert_eq!(free(&hasher), (1, 1));
-        assert_eq!(hasher.compute(|| 1).await.unwrap(), 1);
+        assert_eq!(compute(&hasher, || 1).await.unwrap(), 1);
     }
 }

@@ -3,7 +3,7 @@
 use std::fs;
 use std::io::{ErrorKind, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use jiff::Timestamp;
 use secrecy::{ExposeSecret as _, SecretString};
@@ -11,7 +11,7 @@ use tracing::{info, warn};
 
 use super::CentralError;
 use crate::access::{
-    Hasher, KeyRing, SigningKey, TokenHash, VerifyingKey, check_new_password, generate_password,
+    HashError, Hasher, KeyRing, SigningKey, TokenHash, VerifyingKey, check_new_password, generate_password,
     generate_signing_key_pem,
 };
 use crate::config::secret::{read_password_file, read_secret_file};
@@ -90,7 +90,8 @@ pub async fn first_admin(config: &CentralConfig, store: &Store, hasher: &Hasher)
     };
     check_new_password(&password)
         .map_err(|error| ConfigError::value("bootstrap.admin_password_file", error.to_string()))?;
-    let hash = hasher.hash(password.clone()).await.map_err(|error| CentralError::Password(error.to_string()))?;
+    let failed = |error: HashError| CentralError::Password(error.to_string());
+    let hash = hasher.hash(hasher.place().map_err(failed)?, password.clone()).await.map_err(failed)?;
     let (email, file) = (config.bootstrap.admin_email.clone(), config.data_dir.join(INITIAL_PASSWORD));
     let shown = (email.clone(), file.clone());
     let made = store
@@ -105,7 +106,7 @@ pub async fn first_admin(config: &CentralConfig, store: &Store, hasher: &Hasher)
             users::set_roles(c, id, &[RoleName::admin()])?;
             if made_up {
                 // Before the commit: a user whose password nobody knows would be of no use.
-                write_new_or_over(&file, password.expose()).map_err(|source| CentralError::File { file, source })?;
+                replace_private(&file, password.expose()).map_err(|source| CentralError::File { file, source })?;
             }
             Ok(true)
         })
@@ -138,7 +139,8 @@ fn write_new(file: &Path, text: &str) -> std::io::Result<()> {
     }
 }
 
-fn write_new_or_over(file: &PathBuf, text: &str) -> std::io::Result<()> {
+/// Writes a file for its owner alone, in the place of one that may exist.
+pub(super) fn replace_private(file: &Path, text: &str) -> std::io::Result<()> {
     match fs::remove_file(file) {
         Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
         _ => {}

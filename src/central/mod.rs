@@ -8,6 +8,7 @@ mod clusters;
 mod directory;
 pub mod http;
 mod listen;
+mod recover;
 mod registry;
 mod route;
 mod sessions;
@@ -35,6 +36,8 @@ use crate::config::central::TlsMode;
 use crate::config::load::Role as _;
 use crate::config::{CentralConfig, ConfigError};
 use crate::tls::{Authority, TlsError, server};
+pub use recover::{Recovered, recover};
+
 use callers::Callers;
 use changes::Changes;
 use directory::Directory;

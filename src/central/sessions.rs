@@ -34,6 +34,7 @@ impl Central {
     /// Checks a password and begins a session. Unknown users, wrong passwords, disabled users and blocked addresses get
     /// the same answer after the same work.
     pub async fn log_in(&self, login: Login, origin: Origin) -> Result<Tokens, Failure> {
+        let place = self.hasher.place().map_err(hashing)?;
         let email: Option<Email> = login.email.parse().ok();
         let key = attempt_key(email.as_ref(), origin.ip);
         let now = Timestamp::now();
@@ -48,7 +49,7 @@ impl Central {
         };
         let usable = credentials.filter(|found| !found.disabled && matches!(attempt, Attempt::Allowed));
         let hash = usable.as_ref().map(|found| found.password_hash.clone());
-        let matches = self.hasher.verify(login.password, hash).await.map_err(hashing)?;
+        let matches = self.hasher.verify(place, login.password, hash).await.map_err(hashing)?;
         let Some(found) = usable.filter(|_| matches) else {
             info!(ip = %origin.ip, blocked = !matches!(attempt, Attempt::Allowed), "login refused");
             return Err(unauthenticated(REFUSED));
@@ -144,6 +145,7 @@ impl Central {
     /// Gives the caller another password, and ends its other sessions.
     pub async fn change_password(&self, caller: &Caller, change: PasswordChange, ip: IpAddr) -> Result<(), Failure> {
         let (user, session, now) = (caller.user_id(), session_of(caller)?, Timestamp::now());
+        let (place, next_place) = (self.hasher.place().map_err(hashing)?, self.hasher.place().map_err(hashing)?);
         check_new_password(&change.new_password).map_err(|e| Failure::new(ErrorCode::InvalidRequest, e.to_string()))?;
         // A stolen session must not be a way to guess the password without being slowed down.
         let key = attempt_key(Some(caller.email()), ip);
@@ -155,11 +157,11 @@ impl Central {
         };
         let (attempt, credentials) = self.store.write(charge).await?;
         let usable = credentials.filter(|_| matches!(attempt, Attempt::Allowed)).map(|found| found.password_hash);
-        if !self.hasher.verify(change.current_password, usable).await.map_err(hashing)? {
+        if !self.hasher.verify(place, change.current_password, usable).await.map_err(hashing)? {
             let detail = "the current password is wrong, or too many attempts failed lately: wait and try again";
             return Err(Failure::new(ErrorCode::Forbidden, detail));
         }
-        let hash = self.hasher.hash(change.new_password).await.map_err(hashing)?;
+        let hash = self.hasher.hash(next_place, change.new_password).await.map_err(hashing)?;
         self.change(move |c| {
             login_attempts::clear(c, &key)?;
             users::set_password(c, user, &hash, now)?;
@@ -198,7 +200,12 @@ fn attempt_key(email: Option<&Email>, ip: IpAddr) -> String {
             format!("{a:x}:{b:x}:{c:x}:{:x}::/56", d & 0xff00)
         }
     };
-    format!("{} {network}", email.map_or("-", Email::as_str))
+    email.map_or_else(|| "- ".into(), attempts_for) + &network
+}
+
+/// What the keys of an address begin with, wherever the attempts come from.
+pub fn attempts_for(email: &Email) -> String {
+    format!("{email} ")
 }
 
 fn seconds(life: SignedDuration) -> u64 {

@@ -62,7 +62,8 @@ impl Central {
                 (made_up.clone(), Some(made_up))
             }
         };
-        let hash = self.hasher.hash(password).await.map_err(hashing)?;
+        let place = self.hasher.place().map_err(hashing)?;
+        let hash = self.hasher.hash(place, password).await.map_err(hashing)?;
         let (id, email, roles) = (UserId::generate(), new.email, new.roles);
         let user = self
             .change(move |c| {
@@ -84,7 +85,10 @@ impl Central {
     /// Disables, enables, or gives another password. Both ways out end the user's sessions.
     pub async fn change_user(&self, admin: &Caller, user: UserRef, change: UserChange) -> Result<User, Failure> {
         let hash = match change.password {
-            Some(password) => Some(self.hasher.hash(checked(password)?).await.map_err(hashing)?),
+            Some(password) => {
+                let (password, place) = (checked(password)?, self.hasher.place().map_err(hashing)?);
+                Some(self.hasher.hash(place, password).await.map_err(hashing)?)
+            }
             None => None,
         };
         let disabled = change.disabled;

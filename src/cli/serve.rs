@@ -51,6 +51,18 @@ pub async fn bind_central(config: CentralConfig) -> anyhow::Result<central::Boun
     })
 }
 
+/// Lets the first admin in again, past a central that may run or not.
+pub async fn recover_admin(flags: &CentralFlags) -> anyhow::Result<Exit> {
+    let config = CentralConfig::load(None, flags)?;
+    let recovered = central::recover(config).await.map_err(|error| match error {
+        CentralError::Config(error) => anyhow::Error::from(error),
+        error => error.into(),
+    })?;
+    eprintln!("{} has a new password, in {}", recovered.email, recovered.password_file.display());
+    eprintln!("  next: mk8s login, mk8s passwd, and delete the file");
+    Ok(Exit::OK)
+}
+
 /// Runs an agent.
 pub async fn run_agent(config: AgentConfig, stop: CancellationToken) -> anyhow::Result<()> {
     agent::run(config, stop).await.map_err(|error| match error {

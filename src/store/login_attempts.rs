@@ -53,6 +53,14 @@ pub fn clear(conn: &mut Conn, key: &str) -> Result<()> {
     Ok(())
 }
 
+/// Forgets the attempts for all keys that begin so.
+pub fn clear_prefix(conn: &mut Conn, prefix: &str) -> Result<()> {
+    // No text has this character, so the keys between the two are those that begin with the prefix.
+    let end = format!("{prefix}{}", char::MAX);
+    diesel::delete(dsl::login_attempts.filter(dsl::key.ge(prefix)).filter(dsl::key.lt(end))).execute(conn)?;
+    Ok(())
+}
+
 /// Forgets the attempts of more than a day ago, and returns for how many keys.
 pub fn delete_old(conn: &mut Conn, now: Timestamp) -> Result<usize> {
     Ok(diesel::delete(dsl::login_attempts.filter(dsl::last_at.le(Time::from(now - MEMORY)))).execute(conn)?)

@@ -346,3 +346,31 @@ fn no_option_takes_a_secret() {
         assert!(!refused.err().contains("p4ss"), "{}", refused.err());
     }
 }
+
+/// Whoever has central's own machine gets in again, whatever was forgotten or taken away.
+#[test]
+fn an_operator_gets_in_again() {
+    let central = Central::start();
+    let second = central.user("second@example.com", &["admin"]);
+    let path = "/admin/users/admin@localhost";
+    central.api("PATCH", path, &second, Some(&json!({ "disabled": true }))).expect(200);
+    central.api("PUT", &format!("{path}/roles"), &second, Some(&json!({ "roles": [] }))).expect(200);
+    for _ in 0..8 {
+        central.login("admin@localhost", "forgotten password").expect(401);
+    }
+    let mut recover = central.client();
+    recover.args(["admin", "recover", "--config"]).arg(central.dir.path().join("central.yaml"));
+    let said = run(&mut recover, b"").expect(0).err();
+    let file = central.dir.path().join("data/initial-admin-password");
+    let password = std::fs::read_to_string(&file).expect("the password").trim().to_owned();
+    assert!(said.contains("initial-admin-password") && !said.contains(&password), "{said}");
+    let tokens = central.login("admin@localhost", &password).expect(200);
+    assert_eq!(tokens.body["user"]["roles"], json!(["admin"]));
+    central.get("/admin/users", &tokens.text("access_token")).expect(200);
+
+    // Also when it is gone.
+    central.api("DELETE", path, &second, None).expect(204);
+    run(&mut recover, b"").expect(0);
+    let password = std::fs::read_to_string(&file).expect("the password").trim().to_owned();
+    central.login("admin@localhost", &password).expect(200);
+}

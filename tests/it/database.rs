@@ -87,7 +87,13 @@ fn a_database_that_restarts_is_a_503_and_then_forgotten() {
     let mut server = Server::start();
     let central = start(&server.url("postgres"));
     let token = central.admin().text("access_token");
+    let agent = Agent::start(&central);
+    wait_for("the agent", PATIENCE, || (central.get("/clusters/dev", &token).body["status"] == "online").then_some(()));
     let created = central.post("/tokens", &token, &json!({ "name": "load" })).expect(201).text("token");
+    // What runs already goes on.
+    let mut watch =
+        Process::start(central.client().env("MK8S_TOKEN", &created).args(["kubectl", "get", "namespaces", "--watch"]));
+    wait_for("output", PATIENCE, || (!watch.stdout().is_empty()).then_some(()));
     let (stop, slow, refused, fine) =
         (AtomicBool::new(false), AtomicUsize::new(0), AtomicUsize::new(0), AtomicUsize::new(0));
     thread::scope(|scope| {
@@ -123,6 +129,7 @@ fn a_database_that_restarts_is_a_503_and_then_forgotten() {
         stop.store(true, Ordering::Relaxed);
     });
     assert_eq!(slow.load(Ordering::Relaxed), 0, "no request waited for long");
+    assert!(watch.is_running() && agent.children().len() == 1);
     central.admin();
 }
 

@@ -9,7 +9,9 @@ mod users;
 use clap::Subcommand;
 
 use super::exit::Exit;
+use super::serve;
 use super::session::SessionArgs;
+use crate::config::CentralFlags;
 
 /// What to administer.
 #[derive(Subcommand)]
@@ -23,6 +25,11 @@ pub enum AdminCommand {
     /// Make and remove clusters, and the tokens of their agents
     #[command(subcommand)]
     Clusters(clusters::AdminClustersCommand),
+    /// On central's own machine: let the first admin in again, with a new password
+    ///
+    /// Works on the database of the configuration, and needs no login. The user of bootstrap.admin_email gets a new
+    /// password, written to initial-admin-password in the data directory, and the role admin; it is made if it is gone.
+    Recover(CentralFlags),
 }
 
 /// Runs the command.
@@ -31,5 +38,6 @@ pub async fn run(session: &SessionArgs, command: AdminCommand) -> anyhow::Result
         AdminCommand::Users(command) => users::run(session, command).await,
         AdminCommand::Roles(command) => roles::run(session, command).await,
         AdminCommand::Clusters(command) => clusters::run(session, command).await,
+        AdminCommand::Recover(flags) => serve::recover_admin(&flags).await,
     }
 }

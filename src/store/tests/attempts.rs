@@ -6,6 +6,7 @@ use crate::store::login_attempts::{self, Attempt};
 on_both! {
     five_attempts_are_free_and_then_the_wait_doubles
     the_right_password_clears_the_count
+    all_counts_of_an_address_are_cleared
     a_count_of_yesterday_starts_anew
     old_counts_are_forgotten
     parallel_attempts_are_counted_exactly
@@ -45,6 +46,20 @@ async fn the_right_password_clears_the_count(db: Db) {
     db.write(|c| login_attempts::clear(c, "ann")).await.unwrap();
     db.write(|c| login_attempts::clear(c, "nobody")).await.unwrap();
     use_up(&db, "ann").await;
+}
+
+async fn all_counts_of_an_address_are_cleared(db: Db) {
+    let (cleared, kept) = (["ann_x@a 1", "ann_x@a \u{10fffe}"], ["ann_x@ab 1", "annzx@a 1", "ann_x@a", "bob 1"]);
+    for key in cleared.into_iter().chain(kept) {
+        use_up(&db, key).await;
+    }
+    db.write(|c| login_attempts::clear_prefix(c, "ann_x@a ")).await.unwrap();
+    for key in cleared {
+        assert_eq!(charge(&db, key, 0).await, Attempt::Allowed, "{key}");
+    }
+    for key in kept {
+        assert_eq!(charge(&db, key, 0).await, Attempt::Blocked { until: at(1) }, "{key}");
+    }
 }
 
 async fn a_count_of_yesterday_starts_anew(db: Db) {
