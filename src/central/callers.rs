@@ -1,7 +1,7 @@
 //! Who is asking: from what a request shows to the caller, and whether that still holds while a stream runs.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
@@ -24,7 +24,23 @@ pub const TOUCH_EVERY: SignedDuration = SignedDuration::from_mins(1);
 
 /// The callers that were identified lately, by the hash of what they showed.
 #[derive(Default)]
-pub struct Callers(Mutex<HashMap<TokenHash, (Caller, Stamp)>>);
+pub struct Callers(Mutex<HashMap<TokenHash, Known>>);
+
+/// A caller who was identified.
+struct Known {
+    caller: Caller,
+    stamp: Stamp,
+    /// Whether it is being identified again.
+    renewing: bool,
+}
+
+/// A caller who need not be identified again yet.
+struct Cached {
+    caller: Caller,
+    stamp: Stamp,
+    /// Whether whoever got this must see to it that it is identified again.
+    renew: bool,
+}
 
 /// A caller, and what it was recognised by.
 #[derive(Clone)]
@@ -36,11 +52,14 @@ pub struct Identified {
 }
 
 impl Callers {
-    fn get(&self, central: &Central, shown: &TokenHash) -> Option<(Caller, Stamp)> {
-        let cached = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let (caller, stamp) = cached.get(shown)?;
-        let valid = central.changes.is_fresh(*stamp) && caller.expires_at() > Timestamp::now();
-        valid.then(|| (caller.clone(), *stamp))
+    fn get(&self, central: &Central, shown: &TokenHash) -> Option<Cached> {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let Known { caller, stamp, renewing } = all.get_mut(shown)?;
+        if !central.changes.is_fresh(*stamp) || caller.expires_at() <= Timestamp::now() {
+            return None;
+        }
+        let renew = central.changes.is_aging(*stamp) && !std::mem::replace(renewing, true);
+        Some(Cached { caller: caller.clone(), stamp: *stamp, renew })
     }
 
     fn put(&self, shown: TokenHash, caller: Caller, stamp: Stamp) {
@@ -48,17 +67,26 @@ impl Callers {
         if cached.len() >= MAX_CACHED {
             cached.clear();
         }
-        cached.insert(shown, (caller, stamp));
+        cached.insert(shown, Known { caller, stamp, renewing: false });
     }
 }
 
 impl Central {
     /// The caller who shows a bearer token.
-    pub async fn identify(&self, bearer: &str) -> Result<Identified, Failure> {
+    pub async fn identify(self: &Arc<Self>, bearer: &str) -> Result<Identified, Failure> {
         let shown = TokenHash::of(bearer);
-        if let Some((caller, stamp)) = self.callers.get(self, &shown) {
-            return Ok(Identified { caller, shown, stamp });
+        let Some(Cached { caller, stamp, renew }) = self.callers.get(self, &shown) else {
+            return self.look_up(bearer, shown).await;
+        };
+        if renew {
+            let (central, bearer, shown) = (self.clone(), bearer.to_owned(), shown.clone());
+            // When this fails, so will the next request, which says why.
+            tokio::spawn(async move { drop(central.look_up(&bearer, shown).await) });
         }
+        Ok(Identified { caller, shown, stamp })
+    }
+
+    async fn look_up(&self, bearer: &str, shown: TokenHash) -> Result<Identified, Failure> {
         let stamp = self.changes.stamp();
         let caller = match TokenKind::of(bearer) {
             TokenKind::Api => self.by_api_token(&shown).await?,

@@ -9,10 +9,13 @@ use tracing::{info, warn};
 use crate::store::{Store, settings};
 
 /// How often the database is asked for the version.
-const POLL: Duration = Duration::from_secs(1);
+pub const POLL: Duration = Duration::from_secs(1);
 
 /// How long what was read from the database counts, whatever the version.
 const FRESH: Duration = Duration::from_secs(2);
+
+/// From this age on what is in use is read again, before a request would have to wait for it.
+const AGING: Duration = Duration::from_secs(1);
 
 /// The newest policy version that is known.
 pub struct Changes {
@@ -53,6 +56,11 @@ impl Changes {
         });
     }
 
+    /// Whether it is time to read it again.
+    pub fn is_aging(&self, stamp: Stamp) -> bool {
+        stamp.at.elapsed() >= AGING
+    }
+
     /// Whether nothing changed since.
     pub fn is_current(&self, stamp: Stamp) -> bool {
         stamp.version == *self.version.borrow()
@@ -68,22 +76,19 @@ impl Changes {
         self.database_answers.load(Ordering::Relaxed)
     }
 
-    /// Asks for the version, for ever.
-    pub async fn follow(&self, store: &Store) {
-        loop {
-            let answer = store.read(settings::policy_version).await;
-            let answered = self.database_answers.swap(answer.is_ok(), Ordering::Relaxed);
-            match answer {
-                Ok(version) => {
-                    if !answered {
-                        info!("the database answers again");
-                    }
-                    self.saw(version);
+    /// Asks for the version.
+    pub async fn ask(&self, store: &Store) {
+        let answer = store.read(settings::policy_version).await;
+        let answered = self.database_answers.swap(answer.is_ok(), Ordering::Relaxed);
+        match answer {
+            Ok(version) => {
+                if !answered {
+                    info!("the database answers again");
                 }
-                Err(error) if answered => warn!(%error, "the database does not answer"),
-                Err(_) => {}
+                self.saw(version);
             }
-            tokio::time::sleep(POLL).await;
+            Err(error) if answered => warn!(%error, "the database does not answer"),
+            Err(_) => {}
         }
     }
 }

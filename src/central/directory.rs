@@ -66,9 +66,14 @@ impl Directory {
 impl Central {
     /// All clusters, in the order of their names.
     pub async fn clusters(&self) -> Result<Arc<[Entry]>, Failure> {
-        if let Some(known) = self.directory.known(self) {
-            return Ok(known);
+        match self.directory.known(self) {
+            Some(known) => Ok(known),
+            None => self.read_clusters().await,
         }
+    }
+
+    /// Reads the clusters from the database, for those who ask next.
+    pub async fn read_clusters(&self) -> Result<Arc<[Entry]>, Failure> {
         let stamp = self.changes.stamp();
         let rows = self.store.read(|c| clusters::list(c, Timestamp::now())).await?;
         let entries: Arc<[Entry]> = rows.into_iter().map(|row| Entry { id: row.id, name: row.name }).collect();

@@ -39,7 +39,7 @@ use crate::tls::{Authority, TlsError, server};
 pub use recover::{Recovered, recover};
 
 use callers::Callers;
-use changes::Changes;
+use changes::{Changes, POLL};
 use directory::Directory;
 use registry::Registry;
 use sessions::Lifetimes;
@@ -147,8 +147,14 @@ pub async fn bind(config: CentralConfig) -> Result<Bound, CentralError> {
     })
 }
 
+/// Keeps up with what changes, here or on another central.
 async fn follow(central: Arc<Central>) {
-    central.changes.follow(&central.store).await;
+    loop {
+        central.changes.ask(&central.store).await;
+        // When this fails, so will the request that needs it, which says why.
+        let _ = central.read_clusters().await;
+        tokio::time::sleep(POLL).await;
+    }
 }
 
 /// Removes now and then what has expired.
