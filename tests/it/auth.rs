@@ -57,6 +57,8 @@ fn every_refused_login_looks_alike() {
         seen.push(answer);
     }
     assert!(seen.iter().all(|answer| *answer == seen[0]), "{seen:#?}");
+    let said = central.login(EMAIL, &"x".repeat(100_000)).expect(413).text("detail");
+    assert!(said.contains("more than 64 KiB"), "{said}");
     for email in ["Admin@LOCALHOST", " admin@localhost ", "\u{ff41}dmin@localhost"] {
         central.login(email, ADMIN_PASSWORD).expect(200);
     }
@@ -87,6 +89,27 @@ fn guessing_is_slowed_down_across_restarts_and_spellings() {
         assert!(since.elapsed() < Duration::from_secs(30), "never let in again");
         thread::sleep(Duration::from_millis(500));
     }
+}
+
+/// A flood of logins is turned away, not queued for ever, and nobody who is logged in notices.
+#[test]
+fn logins_beyond_the_queue_are_refused_and_the_rest_goes_on() {
+    let central = Central::start();
+    let statuses: Vec<u16> = thread::scope(|scope| {
+        let flood: Vec<_> = (0..80)
+            .map(|i| {
+                let central = &central;
+                scope.spawn(move || central.login(&format!("user{i}@example.com"), "wrong password").status)
+            })
+            .collect();
+        for _ in 0..5 {
+            central.get("/clusters", Central::token()).expect(200);
+        }
+        flood.into_iter().map(|login| login.join().expect("an answer")).collect()
+    });
+    let count = |status: u16| statuses.iter().filter(|s| **s == status).count();
+    assert!(count(429) > 0 && count(401) > 0 && count(429) + count(401) == 80, "{statuses:?}");
+    central.login(EMAIL, ADMIN_PASSWORD).expect(200);
 }
 
 /// A stolen refresh token shows itself: whoever comes second ends the session of both.

@@ -12,8 +12,19 @@ use tokio::time::timeout;
 
 use crate::model::{ErrorCode, Failure};
 
-/// The largest request body: the arguments and the input of one command.
-const MAX_BODY: usize = 8 << 20;
+/// What a body may have at most.
+pub struct Limit {
+    bytes: usize,
+    /// What to do about a larger one.
+    advice: &'static str,
+}
+
+/// The arguments and the input of one command.
+pub const COMMAND: Limit =
+    Limit { bytes: 8 << 20, advice: "more than 8 MiB: send large input over the WebSocket, in pieces" };
+
+/// Everything else, which anyone may send before it is known who it is.
+pub const FORM: Limit = Limit { bytes: 64 << 10, advice: "more than 64 KiB, which no request of this kind needs" };
 
 /// How long a client may pause in the middle of a body.
 const SILENCE: Duration = Duration::from_secs(30);
@@ -24,17 +35,16 @@ const MAX_DISCARDED: usize = 64 << 20;
 const DISCARD_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Reads a whole body.
-pub async fn read(mut body: Body) -> Result<Bytes, Failure> {
+pub async fn read(mut body: Body, limit: Limit) -> Result<Bytes, Failure> {
     let mut bytes = BytesMut::new();
     while let Some(frame) = timeout(SILENCE, body.frame()).await.map_err(|_| silent())? {
         let frame = frame
             .map_err(|_| Failure::new(ErrorCode::InvalidRequest, "the request ended before its body was complete"))?;
         let Ok(data) = frame.into_data() else { continue };
-        if bytes.len() + data.len() > MAX_BODY {
+        if bytes.len() + data.len() > limit.bytes {
             drop(bytes);
             discard(body).await;
-            let detail = "the request has more than 8 MiB: send large input over the WebSocket, in pieces";
-            return Err(Failure::new(ErrorCode::TooLarge, detail));
+            return Err(Failure::new(ErrorCode::TooLarge, format!("the request has {}", limit.advice)));
         }
         bytes.extend_from_slice(&data);
     }

@@ -33,7 +33,7 @@ pub async fn run(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Failure> {
-    let request = parse(&body::read(body).await?)?;
+    let request = parse(&body::read(body, body::COMMAND).await?)?;
     let name = clusters::named(name)?;
     let input = match &request.stdin {
         Some(Stdin::Text(text)) => Some(Bytes::from(text.clone())),

@@ -13,7 +13,7 @@ impl<T: DeserializeOwned, S: Sync> FromRequest<S> for Strict<T> {
     type Rejection = Failure;
 
     async fn from_request(request: Request, _: &S) -> Result<Self, Failure> {
-        let bytes = body::read(request.into_body()).await?;
+        let bytes = body::read(request.into_body(), body::FORM).await?;
         serde_json::from_slice(&bytes).map(Self).map_err(|error| {
             let detail = format!("the request is not valid: {}", without_value(&error));
             Failure::new(ErrorCode::InvalidRequest, detail)
