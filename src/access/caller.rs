@@ -67,11 +67,6 @@ impl Caller {
         self.roles.iter().map(|role| format!("mk8s:{role}")).collect()
     }
 
-    /// Whether it has a role.
-    pub fn has_role(&self, role: &RoleName) -> bool {
-        self.roles.contains(role)
-    }
-
     /// Whether it may use `/admin`.
     pub fn is_admin(&self) -> bool {
         self.roles.iter().any(RoleName::is_admin)
@@ -107,7 +102,6 @@ mod tests {
         let caller = caller(&["dev", "ops"], Credential::Session { id: SessionId::generate() });
         assert_eq!(caller.name(), "ann@example.com");
         assert_eq!(caller.groups(), ["mk8s:dev", "mk8s:ops"]);
-        assert!(caller.has_role(&"ops".parse().unwrap()) && !caller.has_role(&RoleName::admin()));
         assert!(caller.is_session() && !caller.is_admin());
     }
 

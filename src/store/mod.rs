@@ -109,6 +109,7 @@ impl Store {
     ///
     /// # Errors
     /// When there is none.
+    #[cfg(test)]
     pub async fn ping(&self) -> Result<()> {
         self.read(|conn| Ok(conn.batch_execute("SELECT 1")?)).await
     }
