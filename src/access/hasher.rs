@@ -9,14 +9,8 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 use super::password::{self, PasswordError};
 use crate::model::Password;
 
-/// The most hashes that are computed at once. It is half of the cores on a smaller machine, and at least one: with a
-/// hash on every core, a request would wait until the kernel takes one of them off, which is milliseconds, whatever the
-/// priorities.
+/// The most hashes that are computed at once. It is half of the cores on a smaller machine, and at least one.
 const AT_ONCE: usize = 4;
-
-/// The niceness of a thread that hashes; on Linux each thread has its own.
-#[cfg(target_os = "linux")]
-const NICE: i32 = 19;
 
 /// The most that wait for their turn.
 const WAITING: usize = 32;
@@ -117,10 +111,15 @@ impl Hasher {
     }
 }
 
-/// Lets the threads that serve requests go first. When the system does not allow it, all are equal.
+/// Lets the threads that serve requests go first (`SCHED_IDLE`; a low priority alone does not: the kernel lets a thread
+/// finish its slice of some milliseconds, however nice it is). When the system does not allow it, all are equal.
 fn yield_to_others() {
     #[cfg(target_os = "linux")]
-    let _ = rustix::process::setpriority_process(None, NICE);
+    let _ = thread_priority::set_thread_priority_and_policy(
+        thread_priority::thread_native_id(),
+        thread_priority::ThreadPriority::Min,
+        thread_priority::ThreadSchedulePolicy::Normal(thread_priority::NormalThreadSchedulePolicy::Idle),
+    );
 }
 
 #[cfg(test)]

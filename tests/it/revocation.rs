@@ -1,5 +1,6 @@
 //! What was taken away is gone within five seconds, for requests and for streams that run.
 
+use std::process::Stdio;
 use std::time::Duration;
 
 use serde_json::json;
@@ -16,6 +17,22 @@ enum Taken {
     User,
     Roles,
     ApiToken,
+}
+
+/// A process whose output nobody reads; killed when dropped.
+struct Unread(std::process::Child);
+
+impl Unread {
+    fn start(command: &mut std::process::Command) -> Self {
+        Self(command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("spawn"))
+    }
+}
+
+impl Drop for Unread {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
 }
 
 /// A user's token, by a session or an API token, and its revocation.
@@ -58,9 +75,8 @@ fn what_is_taken_away_ends_requests_and_streams() {
         let mut post =
             Process::start(central.anonymous_curl().args(["--no-buffer", "--header", &header, "--data", &body, &url]));
         let body = json!({ "command": ["-n", ns, "logs", "-f", "talk"] }).to_string();
-        let mut stalled = std::process::Command::new("sh");
-        stalled.args(["-c", r#"curl --silent --cacert "$1" --header "$2" --data "$3" "$4" | sleep 1000"#, "sh"]);
-        let stalled = Process::start(stalled.arg(central.ca_file()).args([&header, &body, &url]));
+        let mut stalled = central.anonymous_curl();
+        let stalled = Unread::start(stalled.args(["--header", &header, "--data", &body, &url]));
         wait_for("output of both", PATIENCE, || {
             (!watch.stdout().is_empty() && !post.stdout().is_empty()).then_some(())
         });
