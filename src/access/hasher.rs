@@ -12,6 +12,9 @@ use crate::model::Password;
 /// The most hashes that are computed at once. It is half of the cores on a smaller machine, and at least one.
 const AT_ONCE: usize = 4;
 
+/// When more than this wait, hashes give way to everything else. A login of an ordinary day is a request like others.
+const FLOOD: usize = 4;
+
 /// The most that wait for their turn.
 const WAITING: usize = 32;
 
@@ -95,10 +98,13 @@ impl Hasher {
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, HashError> {
         let turn = Arc::clone(&self.turns).acquire_owned().await.map_err(|_| HashError::Stopping)?;
+        let flooded = self.places.available_permits() < WAITING - FLOOD;
         let (result, done) = oneshot::channel();
         // A thread of its own costs little beside the hash, and a thread of the runtime could not get its priority back.
         let started = thread::Builder::new().name("password".into()).spawn(move || {
-            yield_to_others();
+            if flooded {
+                yield_to_others();
+            }
             let computed = catch_unwind(AssertUnwindSafe(work));
             drop((turn, place));
             if let Ok(computed) = computed {

@@ -37,7 +37,16 @@ impl Central {
     /// Sends a request, with a bearer token or without, with JSON or without.
     pub fn api(&self, method: &str, path: &str, token: &str, body: Option<&Value>) -> Answer {
         let mut curl = self.anonymous_curl();
-        curl.args(["--request", method, "--write-out", "\n%{http_code}", &format!("{}{path}", self.url)]);
+        // A login may wait for many others, on a machine that is busy with other tests.
+        curl.args([
+            "--max-time",
+            "300",
+            "--request",
+            method,
+            "--write-out",
+            "\n%{http_code}",
+            &format!("{}{path}", self.url),
+        ]);
         if !token.is_empty() {
             curl.args(["--header", &format!("Authorization: Bearer {token}")]);
         }
