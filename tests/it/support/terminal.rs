@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{Read as _, Write as _};
 use std::process::{Child, Command};
 use std::sync::{Arc, Mutex};
-use std::thread;
+use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use nix::pty::openpty;
@@ -18,6 +18,8 @@ pub struct Terminal {
     child: Child,
     keyboard: File,
     screen: Arc<Mutex<Vec<u8>>>,
+    /// Copies to the screen until the last process has closed the terminal.
+    reader: JoinHandle<()>,
     /// How much of the screen has been waited for.
     read: usize,
 }
@@ -41,17 +43,16 @@ impl Terminal {
         let child = session.stdin(slave()).stdout(slave()).stderr(slave()).spawn().expect("spawn");
         let mut master = File::from(pty.master.try_clone().expect("clone"));
         let screen = Arc::new(Mutex::new(Vec::new()));
-        thread::spawn({
+        let reader = thread::spawn({
             let screen = screen.clone();
             move || {
                 let mut buffer = [0; 4096];
-                // Ends with an error when the last process has closed the terminal.
                 while let Ok(n @ 1..) = master.read(&mut buffer) {
                     screen.lock().expect("lock").extend_from_slice(&buffer[..n]);
                 }
             }
         });
-        Self { child, keyboard: File::from(pty.master), screen, read: 0 }
+        Self { child, keyboard: File::from(pty.master), screen, reader, read: 0 }
     }
 
     /// All that was on the screen.
@@ -65,13 +66,14 @@ impl Terminal {
         let (screen, read) = (&self.screen, self.read);
         let deadline = Instant::now() + PATIENCE;
         self.read = loop {
+            // Asked first: what is on the screen after that is all there will be.
+            let ended = self.reader.is_finished();
             let seen = screen.lock().expect("lock")[read..].to_vec();
             if let Some(at) = seen.windows(text.len()).position(|window| window == text.as_bytes()) {
                 break read + at + text.len();
             }
             let seen = String::from_utf8_lossy(&seen).into_owned();
             assert!(Instant::now() < deadline, "no {text:?} in {seen:?}");
-            let ended = self.child.try_wait().expect("wait").is_some() && screen.lock().expect("lock").len() == read;
             assert!(!ended, "ended without {text:?} in {seen:?}");
             thread::sleep(Duration::from_millis(5));
         };
@@ -113,12 +115,7 @@ impl Terminal {
     #[track_caller]
     pub fn end(&mut self, expected: i32) -> String {
         let status = wait_for("the end of a command", PATIENCE, || self.child.try_wait().expect("wait"));
-        let mut last = usize::MAX;
-        // The last words may be on their way still.
-        wait_for("the last words", PATIENCE, || {
-            let now = self.screen.lock().expect("lock").len();
-            std::mem::replace(&mut last, now).eq(&now).then_some(())
-        });
+        wait_for("the last words", PATIENCE, || self.reader.is_finished().then_some(()));
         assert_eq!(code(status), expected, "{}", self.screen());
         self.screen()
     }
