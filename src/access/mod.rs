@@ -7,6 +7,7 @@ mod jwt;
 mod jwt_key;
 mod key_ring;
 pub mod password;
+mod policy;
 mod secret_token;
 
 pub use authorized::{Authorized, Denied, authorize};
@@ -16,6 +17,7 @@ pub use jwt::{AccessClaims, InvalidToken};
 pub use jwt_key::{JwtError, SigningKey, VerifyingKey, generate_signing_key_pem};
 pub use key_ring::KeyRing;
 pub use password::{COST, PasswordError, WeakPassword, check_new_password};
+pub use policy::{Decision, InvalidPermission, Policy, check_permission, rules_for};
 pub use secret_token::{
     RandomError, TokenHash, TokenKind, generate_agent_token, generate_api_token, generate_password,
     generate_refresh_token, next_refresh_token, random_bytes,

@@ -59,7 +59,7 @@ impl Cluster {
             Ok(u32::try_from(list.items.len() as i64 + more).unwrap_or(u32::MAX))
         };
         let (kubernetes_version, node_count) = tokio::join!(answer(version), answer(nodes));
-        ClusterFacts { kubernetes_version, node_count, kubectl_version: None }
+        ClusterFacts { kubernetes_version, node_count, ..ClusterFacts::default() }
     }
 }
 

@@ -22,7 +22,7 @@ use super::workdir::{WorkDir, find_program};
 use crate::kubernetes::kubectl::client_version;
 use crate::model::exec::CHUNK_BYTES;
 use crate::model::{ExecEnd, ExecOutput};
-use crate::tunnel::exec::{ExecSource, ExecStart, Executor, Input};
+use crate::tunnel::exec::{ExecEvent, ExecSource, ExecStart, Executor, Input};
 
 /// How many commands run at once; each is a kubectl of some 45 MB.
 const MAX_COMMANDS: usize = 256;
@@ -92,7 +92,7 @@ async fn version(program: &Path) -> Result<String, AgentError> {
 }
 
 impl Executor for Kubectl {
-    fn execute(&self, start: ExecStart, input: ExecSource) -> mpsc::Receiver<ExecOutput> {
+    fn execute(&self, start: ExecStart, input: ExecSource) -> mpsc::Receiver<ExecEvent> {
         let (output, receiver) = mpsc::channel(QUEUE);
         let kubectl = self.0.clone();
         self.0.commands.spawn(async move {
@@ -100,14 +100,14 @@ impl Executor for Kubectl {
             let end = kubectl.run(start, input, &output).await;
             info!(%request_id, ?end, "command ended");
             // Nobody may be waiting for the end any more.
-            let _ = output.send(ExecOutput::End(end)).await;
+            let _ = output.send(ExecEvent::Output(ExecOutput::End(end))).await;
         });
         receiver
     }
 }
 
 impl Inner {
-    async fn run(self: &Arc<Self>, start: ExecStart, input: ExecSource, output: &mpsc::Sender<ExecOutput>) -> ExecEnd {
+    async fn run(self: &Arc<Self>, start: ExecStart, input: ExecSource, output: &mpsc::Sender<ExecEvent>) -> ExecEnd {
         let Ok(_slot) = self.slots.try_acquire() else {
             return ExecEnd::Error(format!("the agent runs {MAX_COMMANDS} commands already: try again later"));
         };
@@ -180,6 +180,7 @@ async fn feed(mut stdin: Option<ChildStdin>, mut input: ExecSource, mut wanted: 
                     stdin = None;
                 }
             }
+            Input::Rights(_) => {}
             Input::Eof => wanted = false,
             Input::Gone => return,
         }
@@ -193,7 +194,7 @@ async fn supervise(
     process: &mut Process,
     stdout: Option<impl AsyncRead + Unpin>,
     stderr: Option<impl AsyncRead + Unpin>,
-    output: &mpsc::Sender<ExecOutput>,
+    output: &mpsc::Sender<ExecEvent>,
 ) -> ExecEnd {
     let exited = CancellationToken::new();
     let waiting = async {
@@ -222,7 +223,7 @@ fn ended(status: ExitStatus) -> ExecEnd {
 async fn pump(
     from: Option<impl AsyncRead + Unpin>,
     piece: fn(Bytes) -> ExecOutput,
-    to: &mpsc::Sender<ExecOutput>,
+    to: &mpsc::Sender<ExecEvent>,
     exited: &CancellationToken,
 ) {
     let Some(mut from) = from else { return };
@@ -239,7 +240,7 @@ async fn pump(
             read = limited.read_buf(&mut buffer) => read,
             () = held_open => return,
         };
-        if !matches!(read, Ok(1..)) || to.send(piece(buffer.split().freeze())).await.is_err() {
+        if !matches!(read, Ok(1..)) || to.send(ExecEvent::Output(piece(buffer.split().freeze()))).await.is_err() {
             return;
         }
     }

@@ -1,3 +1,6 @@
 //! Pure knowledge of Kubernetes and kubectl; no I/O.
 
+pub mod attributes;
 pub mod kubectl;
+pub mod request_info;
+pub mod target;

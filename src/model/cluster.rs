@@ -37,6 +37,9 @@ pub struct ClusterFacts {
     /// The version of the kubectl that the agent runs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kubectl_version: Option<String>,
+    /// What confines the commands that the agent runs, such as `enforced`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sandbox: Option<String>,
 }
 
 /// One cluster.

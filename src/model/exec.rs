@@ -109,6 +109,21 @@ pub enum ExecOutput {
     End(ExecEnd),
 }
 
+/// A request that a command has made to the API server, or tried to make.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ApiCall {
+    /// The verb: that of Kubernetes for a resource, else the method in lower case.
+    pub verb: String,
+    /// The target as it was sent: path and query.
+    pub target: String,
+    /// The status of the answer.
+    pub status: u16,
+    /// How long the head of the answer took, in microseconds.
+    pub micros: u64,
+    /// What was missing, when it was the policy that refused it.
+    pub denied: Option<String>,
+}
+
 /// How a command ended.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

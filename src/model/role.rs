@@ -5,6 +5,8 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use super::permission::Permission;
+
 /// The name of a role: a DNS label (RFC 1123), so that it fits in a URL and in a group name.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(try_from = "String", into = "String")]
@@ -73,6 +75,12 @@ pub struct Role {
     pub name: RoleName,
     /// What it is for.
     pub description: String,
+    /// What its holders may do.
+    pub permissions: Vec<Permission>,
+    /// What its holders may not do, whatever another role permits.
+    pub deny: Vec<Permission>,
+    /// Whether it came with the product; such a role can be changed, not deleted.
+    pub built_in: bool,
 }
 
 /// The answer of `GET /admin/roles`.

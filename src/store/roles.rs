@@ -11,7 +11,16 @@ use crate::model::{Role, RoleName};
 pub fn list(conn: &mut Conn) -> Result<Vec<Role>> {
     let rows: Vec<(Parsed<RoleName>, String)> =
         dsl::roles.select((dsl::name, dsl::description)).order(dsl::name).load(conn)?;
-    Ok(rows.into_iter().map(|(name, description)| Role { name: name.0, description }).collect())
+    Ok(rows
+        .into_iter()
+        .map(|(name, description)| Role {
+            name: name.0,
+            description,
+            permissions: Vec::new(),
+            deny: Vec::new(),
+            built_in: true,
+        })
+        .collect())
 }
 
 /// The names in order, each once; a conflict on `column` when there is no such role.

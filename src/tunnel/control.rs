@@ -267,15 +267,15 @@ fn failure(status: &Status) -> ControlError {
 
 impl From<ClusterFacts> for proto::ClusterFacts {
     fn from(facts: ClusterFacts) -> Self {
-        let ClusterFacts { kubernetes_version, node_count, kubectl_version } = facts;
-        Self { kubernetes_version, node_count, kubectl_version }
+        let ClusterFacts { kubernetes_version, node_count, kubectl_version, sandbox } = facts;
+        Self { kubernetes_version, node_count, kubectl_version, sandbox }
     }
 }
 
 impl From<proto::ClusterFacts> for ClusterFacts {
     fn from(facts: proto::ClusterFacts) -> Self {
-        let proto::ClusterFacts { kubernetes_version, node_count, kubectl_version } = facts;
-        Self { kubernetes_version, node_count, kubectl_version }
+        let proto::ClusterFacts { kubernetes_version, node_count, kubectl_version, sandbox } = facts;
+        Self { kubernetes_version, node_count, kubectl_version, sandbox }
     }
 }
 

@@ -22,7 +22,7 @@ use super::proto::exit::Result as ExitResult;
 use super::proto::{self, CommandRequest, CommandResponse};
 use super::sender::{SendError, Sender};
 use super::settings::STREAM_WINDOW;
-use crate::model::{ExecEnd, ExecOutput, RequestId};
+use crate::model::{ApiCall, ClusterRules, ExecEnd, ExecOutput, RequestId};
 
 /// How many pieces may wait between two parties; what is beyond waits in the sender.
 const QUEUE: usize = 4;
@@ -57,6 +57,8 @@ pub struct ExecStart {
     pub namespace: Option<String>,
     /// Whether input follows.
     pub stdin: bool,
+    /// What the caller may do in the cluster.
+    pub rules: ClusterRules,
 }
 
 /// Why a command was not started.
@@ -76,6 +78,27 @@ pub struct ExecCall {
     pub input: ExecInput,
     /// Where its output comes from.
     pub output: ExecStream,
+    /// Tells the agent when the rights of the caller have changed.
+    pub rights: ExecRights,
+}
+
+/// Tells the agent what the caller of a running command may do from now on.
+pub struct ExecRights(mpsc::Sender<CommandRequest>);
+
+impl ExecRights {
+    /// Replaces the rules. False when the command has ended.
+    pub async fn replace(&self, rules: ClusterRules) -> bool {
+        self.0.send(request(RequestMessage::Policy(rules.into()))).await.is_ok()
+    }
+}
+
+/// What a running command sends.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ExecEvent {
+    /// For the client.
+    Output(ExecOutput),
+    /// For central's records.
+    ApiCall(ApiCall),
 }
 
 /// The way to a command's standard input.
@@ -119,6 +142,7 @@ impl Tunnel {
         match answer {
             Ok(response) => Ok(ExecCall {
                 cancel,
+                rights: ExecRights(sender.clone()),
                 input: ExecInput { frames: sender, credit: credit.clone() },
                 output: ExecStream { frames: response.into_inner(), credit, _load: load },
             }),
@@ -169,30 +193,30 @@ impl ExecInput {
 
 impl ExecStream {
     /// The next piece; `None` after the end. A stream that breaks ends with an error, never in silence.
-    pub async fn next(&mut self) -> Option<ExecOutput> {
+    pub async fn next(&mut self) -> Option<ExecEvent> {
         if self.credit.is_closed() {
             return None;
         }
         let lost = || {
-            ExecOutput::End(ExecEnd::Error(
+            ExecEvent::Output(ExecOutput::End(ExecEnd::Error(
                 "the connection to the agent was lost; the command may have been carried out in part".into(),
-            ))
+            )))
         };
-        let output = loop {
+        let event = loop {
             match self.frames.message().await {
                 Ok(Some(CommandResponse { message: Some(ResponseMessage::StdinTaken(weight)) })) => {
                     // No more than was sent, whatever the agent says.
                     let sent = INPUT_WINDOW.saturating_sub(self.credit.available_permits());
                     self.credit.add_permits(sent.min(weight as usize));
                 }
-                Ok(Some(CommandResponse { message: Some(message) })) => break output(message),
+                Ok(Some(CommandResponse { message: Some(message) })) => break event(message),
                 Ok(_) | Err(_) => break Some(lost()),
             }
         };
-        if matches!(output, Some(ExecOutput::End(_))) {
+        if matches!(event, Some(ExecEvent::Output(ExecOutput::End(_)))) {
             self.credit.close();
         }
-        output
+        event
     }
 }
 
@@ -211,9 +235,18 @@ fn request(message: RequestMessage) -> CommandRequest {
     CommandRequest { message: Some(message) }
 }
 
-fn output(message: ResponseMessage) -> Option<ExecOutput> {
-    Some(match message {
+fn event(message: ResponseMessage) -> Option<ExecEvent> {
+    Some(ExecEvent::Output(match message {
         ResponseMessage::StdinTaken(_) => return None,
+        ResponseMessage::ApiCall(call) => {
+            return Some(ExecEvent::ApiCall(ApiCall {
+                verb: call.verb,
+                target: call.target,
+                status: u16::try_from(call.status).unwrap_or(u16::MAX),
+                micros: call.micros,
+                denied: call.denied,
+            }));
+        }
         ResponseMessage::Stdout(data) => ExecOutput::Stdout(data),
         ResponseMessage::Stderr(data) => ExecOutput::Stderr(data),
         ResponseMessage::Exit(exit) => ExecOutput::End(match exit.result {
@@ -222,18 +255,27 @@ fn output(message: ResponseMessage) -> Option<ExecOutput> {
             Some(ExitResult::Error(error)) => ExecEnd::Error(error),
             None => ExecEnd::Error("the agent did not say how the command ended".into()),
         }),
-    })
+    }))
 }
 
-impl From<ExecOutput> for CommandResponse {
-    fn from(output: ExecOutput) -> Self {
+impl From<ExecEvent> for CommandResponse {
+    fn from(event: ExecEvent) -> Self {
         let exit = |result| ResponseMessage::Exit(proto::Exit { result: Some(result) });
-        let message = match output {
-            ExecOutput::Stdout(data) => ResponseMessage::Stdout(data),
-            ExecOutput::Stderr(data) => ResponseMessage::Stderr(data),
-            ExecOutput::End(ExecEnd::Code(code)) => exit(ExitResult::Code(code.into())),
-            ExecOutput::End(ExecEnd::Signal(signal)) => exit(ExitResult::Signal(signal.into())),
-            ExecOutput::End(ExecEnd::Error(error)) => exit(ExitResult::Error(error)),
+        let message = match event {
+            ExecEvent::ApiCall(call) => ResponseMessage::ApiCall(proto::ApiCall {
+                verb: call.verb,
+                target: call.target,
+                status: call.status.into(),
+                micros: call.micros,
+                denied: call.denied,
+            }),
+            ExecEvent::Output(ExecOutput::Stdout(data)) => ResponseMessage::Stdout(data),
+            ExecEvent::Output(ExecOutput::Stderr(data)) => ResponseMessage::Stderr(data),
+            ExecEvent::Output(ExecOutput::End(end)) => exit(match end {
+                ExecEnd::Code(code) => ExitResult::Code(code.into()),
+                ExecEnd::Signal(signal) => ExitResult::Signal(signal.into()),
+                ExecEnd::Error(error) => ExitResult::Error(error),
+            }),
         };
         Self { message: Some(message) }
     }
@@ -247,6 +289,7 @@ impl From<ExecStart> for proto::Start {
             caller: Some(proto::Caller { name: start.caller, groups: start.groups }),
             namespace: start.namespace.unwrap_or_default(),
             stdin: start.stdin,
+            policy: Some(start.rules.into()),
         }
     }
 }
@@ -261,14 +304,20 @@ impl From<proto::Start> for ExecStart {
             groups: caller.groups,
             namespace: Some(start.namespace).filter(|n| !n.is_empty()),
             stdin: start.stdin,
+            rules: rules(start.policy.unwrap_or_default()),
         }
     }
+}
+
+/// What the caller may do; nothing at all when it cannot be read.
+fn rules(policy: proto::Policy) -> ClusterRules {
+    policy.try_into().unwrap_or_default()
 }
 
 /// Runs commands, in the agent.
 pub trait Executor: Clone + Send + Sync + 'static {
     /// Starts a command. What it writes comes out of the receiver, the end last; dropping the receiver must end it.
-    fn execute(&self, start: ExecStart, input: ExecSource) -> mpsc::Receiver<ExecOutput>;
+    fn execute(&self, start: ExecStart, input: ExecSource) -> mpsc::Receiver<ExecEvent>;
 }
 
 /// The standard input of a command, seen from the agent.
@@ -282,6 +331,8 @@ pub struct ExecSource {
 /// One event on the way in.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Input {
+    /// What the caller may do from now on.
+    Rights(ClusterRules),
     /// Bytes for the command.
     Data(Bytes),
     /// The input has ended, as its sender said.
@@ -303,6 +354,7 @@ impl ExecSource {
                 Input::Data(data)
             }
             Ok(Some(CommandRequest { message: Some(RequestMessage::StdinEof(_)) })) => Input::Eof,
+            Ok(Some(CommandRequest { message: Some(RequestMessage::Policy(policy)) })) => Input::Rights(rules(policy)),
             Ok(_) | Err(_) => Input::Gone,
         }
     }

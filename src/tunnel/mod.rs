@@ -8,6 +8,7 @@ pub mod accept;
 pub mod control;
 pub mod dial;
 pub mod exec;
+mod rules;
 mod sender;
 mod settings;
 

@@ -21,8 +21,8 @@ use crate::central::callers::Identified;
 use crate::central::route;
 use crate::central::state::Central;
 use crate::model::exec::{CHUNK_BYTES, Stdin};
-use crate::model::{ClusterName, ErrorCode, ExecEnd, ExecOutput, ExecRequest, Failure, RequestId};
-use crate::tunnel::exec::{ExecCall, ExecInput, ExecStart, ExecStream};
+use crate::model::{ClusterName, ClusterRules, ErrorCode, ExecEnd, ExecOutput, ExecRequest, Failure, RequestId};
+use crate::tunnel::exec::{ExecCall, ExecEvent, ExecInput, ExecStart, ExecStream};
 
 /// Runs the command and streams what it writes: JSON lines, or with `Accept: text/plain` the bytes themselves.
 pub async fn run(
@@ -89,11 +89,17 @@ impl Guarded {
 
     /// The next piece; `None` after the end.
     pub async fn next(&mut self) -> Option<ExecOutput> {
-        match (self.output.next().await, self.why.get()) {
-            (Some(ExecOutput::End(ExecEnd::Error(_))), Some(why)) => {
+        let output = loop {
+            match self.output.next().await? {
+                ExecEvent::Output(output) => break output,
+                ExecEvent::ApiCall(_) => {}
+            }
+        };
+        match (output, self.why.get()) {
+            (ExecOutput::End(ExecEnd::Error(_)), Some(why)) => {
                 Some(ExecOutput::End(ExecEnd::Error(format!("the command was ended: {why}"))))
             }
-            (output, _) => output,
+            (output, _) => Some(output),
         }
     }
 }
@@ -117,9 +123,10 @@ pub async fn start(
         groups: cluster.caller().groups(),
         namespace: request.namespace,
         stdin,
+        rules: ClusterRules::default(),
     };
     match route::open(central, &cluster, &entry.name, &start).await {
-        Ok(ExecCall { input, output, cancel }) => {
+        Ok(ExecCall { input, output, cancel, rights: _ }) => {
             let output = Guarded::new(central, identified.clone(), cancel, output);
             Ok(Running { input, output, log })
         }
