@@ -23,7 +23,7 @@ lint:
 test:
     cargo test --locked
 
-# Measure: latency, throughput, memory, a stalled reader, 300 agents. `just bench latency` measures one.
+# Measure: decisions, latency, throughput, memory, a stalled reader, 300 agents. `just bench latency` measures one.
 bench *names:
     cargo bench --locked --bench mk8s -- {{ names }}
 

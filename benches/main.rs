@@ -3,6 +3,7 @@
 //! All figures of one run come from one machine within minutes; what matters are the ratios. A name as argument runs
 //! only the benchmarks whose names contain it.
 
+mod decision;
 mod fleet;
 mod identity;
 mod latency;
@@ -16,6 +17,9 @@ fn main() -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let run = |name: &str| name.contains(&wanted);
     runtime.block_on(async {
+        if run("decision") {
+            decision::run()?;
+        }
         if run("memory") {
             memory::run().await?;
         }

@@ -1,6 +1,7 @@
 //! Pure rules: who calls, what they may do, and the proof that it was checked.
 
 mod authorized;
+mod built_in_roles;
 mod caller;
 mod hasher;
 mod jwt;
@@ -11,6 +12,7 @@ mod policy;
 mod secret_token;
 
 pub use authorized::{Authorized, Denied, authorize};
+pub use built_in_roles::built_in_roles;
 pub use caller::{Caller, Credential};
 pub use hasher::{HashError, Hasher};
 pub use jwt::{AccessClaims, InvalidToken};

@@ -2,7 +2,7 @@
 
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{ExitStatus, Stdio};
+use std::process::ExitStatus;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,8 +18,9 @@ use tracing::info;
 use super::AgentError;
 use super::kubeconfig::Credential;
 use super::process::{Process, Spawner, Spec, spawn};
+use super::sandbox::{self, Access, Sandbox};
 use super::workdir::{WorkDir, find_program};
-use crate::kubernetes::kubectl::client_version;
+use crate::config::agent::SandboxMode;
 use crate::model::exec::CHUNK_BYTES;
 use crate::model::{ExecEnd, ExecOutput};
 use crate::tunnel::exec::{ExecEvent, ExecSource, ExecStart, Executor, Input};
@@ -40,6 +41,7 @@ pub struct Kubectl(Arc<Inner>);
 struct Inner {
     program: PathBuf,
     version: String,
+    sandbox: Sandbox,
     credential: Credential,
     work_dir: WorkDir,
     spawner: Spawner,
@@ -49,20 +51,21 @@ struct Inner {
 }
 
 impl Kubectl {
-    /// Finds kubectl and asks it for its version.
+    /// Finds kubectl, and asks it for its version in the sandbox that its commands will have.
     pub async fn new(
         program: &Path,
+        mode: SandboxMode,
         credential: Credential,
         work_dir: WorkDir,
         commands: TaskTracker,
     ) -> Result<Self, AgentError> {
         let program = find_program(program)
             .ok_or_else(|| AgentError::Kubectl(format!("{} is not a program that can be found", program.display())))?;
-        let version = version(&program).await?;
         let spawner = Spawner::start().map_err(|e| AgentError::Kubectl(e.to_string()))?;
+        let (sandbox, version) = sandbox::start(mode, &program, &work_dir, &spawner).await?;
         let slots = Semaphore::new(MAX_COMMANDS);
         let end_all = CancellationToken::new();
-        Ok(Self(Arc::new(Inner { program, version, credential, work_dir, spawner, slots, commands, end_all })))
+        Ok(Self(Arc::new(Inner { program, version, sandbox, credential, work_dir, spawner, slots, commands, end_all })))
     }
 
     /// Its version, such as `v1.36.3`.
@@ -70,24 +73,14 @@ impl Kubectl {
         &self.0.version
     }
 
+    /// What confines its commands, in words.
+    pub fn sandbox(&self) -> &str {
+        self.0.sandbox.state()
+    }
+
     /// Ends all commands.
     pub fn end_all(&self) {
         self.0.end_all.cancel();
-    }
-}
-
-async fn version(program: &Path) -> Result<String, AgentError> {
-    let asking = tokio::process::Command::new(program)
-        .args(["version", "--client", "--output=json"])
-        .env_clear()
-        .stdin(Stdio::null())
-        .kill_on_drop(true)
-        .output();
-    let failed = |why: String| AgentError::Kubectl(format!("{} {why}", program.display()));
-    match tokio::time::timeout(Duration::from_secs(10), asking).await {
-        Err(_) => Err(failed("did not tell its version within 10 s".into())),
-        Ok(Err(error)) => Err(failed(format!("does not start: {error}"))),
-        Ok(Ok(output)) => client_version(&output.stdout).ok_or_else(|| failed("does not tell its version".into())),
     }
 }
 
@@ -146,11 +139,21 @@ impl Inner {
         let directory = self.work_dir.for_command()?;
         let kubeconfig = directory.path().join("kubeconfig");
         std::fs::write(&kubeconfig, self.credential.kubeconfig(start.namespace.as_deref())?)?;
+        let access = Access {
+            program: &self.program,
+            directory: directory.path(),
+            cache: &self.work_dir.cache(),
+            port: self.credential.port(),
+            diff: start.args.iter().any(|word| word == "diff").then(|| self.work_dir.bin().join("diff")),
+        };
         let spec = Spec {
+            sandbox: self.sandbox.confine(&access)?,
             program: self.program.clone(),
             args: start.args,
             env: vec![
                 ("HOME", directory.path().into()),
+                // The working directory; `kubectl diff` shows the paths of what it puts there.
+                ("TMPDIR", ".".into()),
                 ("PATH", self.work_dir.bin().into()),
                 ("KUBECONFIG", kubeconfig.into()),
                 ("KUBECACHEDIR", self.work_dir.cache().into()),

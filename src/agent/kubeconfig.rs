@@ -79,6 +79,12 @@ impl Credential {
         Ok(Self { cluster, user, namespace: None })
     }
 
+    /// The TCP port of the API server.
+    pub fn port(&self) -> Option<u16> {
+        let url: http::Uri = self.cluster.server.as_ref()?.parse().ok()?;
+        url.port_u16().or_else(|| (url.scheme() == Some(&http::uri::Scheme::HTTPS)).then_some(443))
+    }
+
     /// The file for one command, as JSON, which kubectl reads as well as YAML.
     pub fn kubeconfig(&self, namespace: Option<&str>) -> serde_json::Result<Vec<u8>> {
         let context = Context {

@@ -6,6 +6,7 @@ mod exec;
 mod kubeconfig;
 mod presence;
 mod process;
+mod sandbox;
 mod tunnels;
 mod workdir;
 
@@ -18,6 +19,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{info, warn};
 
+use crate::config::agent::KubectlConfig;
 use crate::config::load::Role as _;
 use crate::config::secret::read_secret_file;
 use crate::config::{AgentConfig, ConfigError};
@@ -48,6 +50,12 @@ pub enum AgentError {
     /// kubectl does not run.
     #[error("cannot run kubectl: {0} (`kubectl.path` names the program)")]
     Kubectl(String),
+    /// The sandbox is required and cannot be had.
+    #[error(
+        "the sandbox is required, but {0}: it takes Linux 6.7 (5.13 for files alone) with Landlock and seccomp, and a \
+         kubectl that runs in it (`kubectl.sandbox: preferred` does with less)"
+    )]
+    Sandbox(String),
     /// Directories cannot be made.
     #[error("cannot use the work directory: {0} (`work_dir` names another)")]
     WorkDir(std::io::Error),
@@ -90,14 +98,16 @@ pub async fn run(config: AgentConfig, stop: CancellationToken) -> Result<(), Age
     let cluster = Cluster::load(config.kubeconfig.as_deref(), config.context.as_deref()).await?;
     let work_dir = WorkDir::create(config.work_dir.as_deref()).map_err(AgentError::WorkDir)?;
     let commands = TaskTracker::new();
-    let kubectl = Kubectl::new(&config.kubectl.path, cluster.credential(), work_dir.clone(), commands.clone()).await?;
-    info!(kubectl = kubectl.version(), central, "agent is starting");
+    let KubectlConfig { path, sandbox } = &config.kubectl;
+    let kubectl = Kubectl::new(path, *sandbox, cluster.credential(), work_dir.clone(), commands.clone()).await?;
+    info!(kubectl = kubectl.version(), sandbox = kubectl.sandbox(), central, "agent is starting");
 
     let presence = Presence {
         control: control.clone(),
         name: config.cluster.clone(),
         cluster,
         kubectl_version: kubectl.version().to_owned(),
+        sandbox: kubectl.sandbox().to_owned(),
         reconnected: Arc::new(Notify::new()),
     };
     let Some(registered) = presence.introduce(&stop).await? else { return Ok(()) };

@@ -24,6 +24,8 @@ pub struct Presence {
     pub cluster: Cluster,
     /// The version of its kubectl.
     pub kubectl_version: String,
+    /// What confines its commands.
+    pub sandbox: String,
     /// Rung when a tunnel was opened again: central may be another process than before.
     pub reconnected: Arc<Notify>,
 }
@@ -78,7 +80,11 @@ impl Presence {
     }
 
     async fn facts(&self) -> ClusterFacts {
-        ClusterFacts { kubectl_version: Some(self.kubectl_version.clone()), ..self.cluster.facts().await }
+        ClusterFacts {
+            kubectl_version: Some(self.kubectl_version.clone()),
+            sandbox: Some(self.sandbox.clone()),
+            ..self.cluster.facts().await
+        }
     }
 }
 

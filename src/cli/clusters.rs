@@ -99,6 +99,7 @@ fn describe(cluster: &Cluster) -> String {
         ("Agent", or_dash(cluster.agent_version.clone())),
         ("Kubernetes", or_dash(facts.kubernetes_version.clone())),
         ("kubectl", or_dash(facts.kubectl_version.clone())),
+        ("Sandbox", or_dash(facts.sandbox.clone())),
         ("Nodes", or_dash(facts.node_count.map(|n| n.to_string()))),
     ];
     output::fields(&lines)

@@ -56,6 +56,21 @@ pub struct AgentTls {
 pub struct KubectlConfig {
     /// The program: a path, or a name that is looked up in `PATH`.
     pub path: PathBuf,
+    /// Whether its commands are confined, by rules that the kernel enforces.
+    pub sandbox: SandboxMode,
+}
+
+/// Whether commands are confined.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum SandboxMode {
+    /// The agent does not start where the kernel cannot confine files and network.
+    Required,
+    /// As far as the kernel can.
+    #[default]
+    Preferred,
+    /// Not at all.
+    Off,
 }
 
 /// The connections to central.
@@ -86,7 +101,7 @@ impl Default for AgentConfig {
 
 impl Default for KubectlConfig {
     fn default() -> Self {
-        Self { path: "kubectl".into() }
+        Self { path: "kubectl".into(), sandbox: SandboxMode::default() }
     }
 }
 
@@ -101,6 +116,7 @@ impl Role for AgentConfig {
     const PATHS: &'static [&'static str] = &["token_file", "tls.ca_file", "kubeconfig", "work_dir"];
     const PROGRAMS: &'static [&'static str] = &["kubectl.path"];
     const ALLOWED: &'static [(&'static str, &'static str)] = &[
+        ("kubectl.sandbox", "one of required, preferred, off"),
         ("tunnel.connections", "a whole number from 1 to 16"),
         ("shutdown_grace_seconds", "a whole number of seconds from 0 to 3600"),
         ("log.format", "one of text, json"),

@@ -138,6 +138,10 @@ kubectl:
   # A path, or a name that is looked up in PATH.
   #path: kubectl
 
+  # Whether its commands are confined by the kernel to their own directory and the cluster:
+  # required (the agent does not start where that is impossible), preferred (as far as the kernel can) or off.
+  #sandbox: preferred
+
 # The connections to central.
 tunnel:
   # How many tunnels there may be, 1 to 16; all but the first only while commands run.

@@ -35,3 +35,12 @@ pub enum Attributes {
 pub fn needed(_info: &RequestInfo, _target: &Target, _content_type: Option<&str>) -> Vec<Attributes> {
     Vec::new()
 }
+
+/// Whether a request for a path only tells what the cluster has: its versions, resources and schemas, and its health.
+/// Whoever may do anything in a cluster may ask that.
+pub fn is_discovery(verb: &str, path: &str) -> bool {
+    let below = |root: &str| path.strip_prefix(root).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+    let known = below("/api") || below("/apis") || below("/openapi");
+    let health = matches!(path, "/version" | "/version/" | "/healthz" | "/livez" | "/readyz");
+    matches!(verb, "get" | "head") && (known || health)
+}

@@ -1,6 +1,7 @@
 //! Pure knowledge of Kubernetes and kubectl; no I/O.
 
 pub mod attributes;
+pub mod built_in_resources;
 pub mod kubectl;
 pub mod request_info;
 pub mod target;

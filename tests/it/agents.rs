@@ -202,6 +202,8 @@ fn central_knows_the_cluster_from_its_agent() {
     assert_eq!(shown["agent_version"], env!("CARGO_PKG_VERSION"));
     assert_eq!(shown["kubernetes_version"], version["serverVersion"]["gitVersion"]);
     assert_eq!(shown["kubectl_version"], version["clientVersion"]["gitVersion"]);
+    let sandbox = shown["sandbox"].as_str().expect("a sandbox");
+    assert!(sandbox.contains("files, network"), "Linux 6.7 or newer confines both: {sandbox}");
     let nodes = kubernetes().kubectl(&["get", "nodes", "--output=name"], "").lines().count();
     assert_eq!(shown["node_count"], nodes);
     let seen: jiff::Timestamp = shown["last_seen"].as_str().and_then(|t| t.parse().ok()).expect("a time");

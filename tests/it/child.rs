@@ -57,8 +57,18 @@ fn kubectl_sees_nothing_of_the_agents_surroundings() {
     let environment: BTreeMap<&str, &str> =
         environment.split_terminator('\0').filter_map(|pair| pair.split_once('=')).collect();
     let names: Vec<&str> = environment.keys().copied().collect();
-    let allowed =
-        ["HOME", "KUBECACHEDIR", "KUBECONFIG", "KUBECTL_KUBERC", "KUBERC", "LANG", "NO_PROXY", "PATH", "TERM"];
+    let allowed = [
+        "HOME",
+        "KUBECACHEDIR",
+        "KUBECONFIG",
+        "KUBECTL_KUBERC",
+        "KUBERC",
+        "LANG",
+        "NO_PROXY",
+        "PATH",
+        "TERM",
+        "TMPDIR",
+    ];
     assert_eq!(names, allowed);
 
     let directory = fs::read_link(proc("cwd")).expect("cwd");

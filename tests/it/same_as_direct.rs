@@ -282,7 +282,7 @@ fn normalise(output: &[u8], namespace: &str) -> String {
         (r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", "UID"),
         (r#"(resourceVersion"?: )"\d+""#, "${1}VERSION"),
         (r"\b(\d+[dhms])+\b", "AGE"),
-        (r"\b(LIVE|MERGED)-\d+", "${1}-N"),
+        (r"(/tmp|\.)/(LIVE|MERGED)-\d+", "${2}-N"),
         (r"\bgen-[a-z0-9]{5}\b", "gen-NAME"),
         (r"  +", "  "),
     ];
