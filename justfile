@@ -10,13 +10,15 @@ build:
 # Format everything.
 fmt:
     cargo fmt
-    gofmt -w tests/kubernetes/cluster
+    cargo fmt --manifest-path fuzz/Cargo.toml
+    gofmt -w tests/kubernetes
 
 # Check formatting, clippy, and the Go code; warnings are errors.
 lint:
     cargo fmt --check
+    cargo fmt --manifest-path fuzz/Cargo.toml --check
     cargo clippy --locked --all-targets -- -D warnings
-    test -z "$(gofmt -l tests/kubernetes/cluster)"
+    test -z "$(gofmt -l tests/kubernetes)"
     cd tests/kubernetes && go vet -trimpath ./...
 
 # Run all tests; the first run builds a Kubernetes control plane, which takes minutes.
@@ -30,6 +32,15 @@ bench *names:
 # Kill the agent 200 times under load, and see that nothing is lost.
 torture:
     MK8S_TEST_KILLS=200 cargo test --locked --test it kills -- --nocapture
+
+# Compare what a million generated requests mean with the API server's own code.
+requests:
+    MK8S_TEST_REQUESTS=1000000 cargo test --locked --test it request_info -- --nocapture
+
+# Fuzz request targets and decisions; needs nightly Rust and cargo-fuzz. `just fuzz -max_total_time=120` ends.
+fuzz *args:
+    mkdir -p fuzz/corpus/request
+    cargo +nightly fuzz run --sanitizer none request fuzz/corpus/request fuzz/seeds/request -- -dict=fuzz/request.dict {{ args }}
 
 # Run everything on this machine, with a test cluster if the current kube context does not answer.
 demo:

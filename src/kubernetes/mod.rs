@@ -3,5 +3,7 @@
 pub mod attributes;
 pub mod built_in_resources;
 pub mod kubectl;
+mod query;
 pub mod request_info;
+mod selector;
 pub mod target;

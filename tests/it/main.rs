@@ -15,6 +15,7 @@ mod forged;
 mod kills;
 mod lifecycle;
 mod proxy;
+mod request_info;
 mod revocation;
 mod same_as_direct;
 mod secrets;
