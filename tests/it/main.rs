@@ -13,6 +13,8 @@ mod cli;
 mod database;
 mod forged;
 mod kills;
+mod kubectl_agreement;
+mod kubectl_table;
 mod lifecycle;
 mod proxy;
 mod request_info;

@@ -1,11 +1,20 @@
 //! A command line of kubectl, parsed as kubectl itself parses it.
 
+use super::allow;
+use super::needs;
+use super::words::Words;
 use crate::kubernetes::attributes::Attributes;
 
 /// A command line that may run remotely.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct CommandLine {
-    args: Vec<String>,
+pub struct CommandLine(Kind);
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Kind {
+    Read(Words),
+    /// Not looked at: only in builds for tests.
+    #[cfg(debug_assertions)]
+    Unread(Vec<String>),
 }
 
 /// Why a command line does not run remotely, and what to do instead.
@@ -26,16 +35,79 @@ impl CommandLine {
     /// # Errors
     /// When it is not certain what kubectl would make of it, or it is nothing to run in another place.
     pub fn parse(args: &[String]) -> Result<Self, Refusal> {
-        Ok(Self { args: args.to_vec() })
+        #[cfg(debug_assertions)]
+        if unparsed::is_on() {
+            return Ok(Self(Kind::Unread(args.to_vec())));
+        }
+        let words = Words::read(args)?;
+        allow::check(&words)?;
+        Ok(Self(Kind::Read(words)))
     }
 
     /// The arguments to run kubectl with: they mean the same, and can be read in one way only.
+    ///
+    /// The command, each flag with its long name and its value in one word, the arguments, then `--` and the rest.
     pub fn canonical(&self) -> Vec<String> {
-        self.args.clone()
+        let words = match &self.0 {
+            Kind::Read(words) => words,
+            #[cfg(debug_assertions)]
+            Kind::Unread(args) => return args.clone(),
+        };
+        let mut args: Vec<String> = words.command.words.split_whitespace().map(str::to_owned).collect();
+        args.extend(words.flags.iter().map(|flag| match &flag.value {
+            Some(value) => format!("--{}={value}", flag.name),
+            None => format!("--{}", flag.name),
+        }));
+        args.extend(words.arguments.iter().cloned());
+        if let Some(rest) = &words.rest {
+            args.push("--".to_owned());
+            args.extend(rest.iter().cloned());
+        }
+        args
     }
 
     /// What it certainly asks of the API server, if it uses this namespace where it names none.
-    pub fn needs(&self, _namespace: &str) -> Vec<Need> {
-        Vec::new()
+    pub fn needs(&self, namespace: &str) -> Vec<Need> {
+        match &self.0 {
+            Kind::Read(words) => needs::of(words, namespace),
+            #[cfg(debug_assertions)]
+            Kind::Unread(_) => Vec::new(),
+        }
+    }
+
+    /// Whether it reads standard input.
+    pub(super) fn wants_stdin(&self) -> bool {
+        match &self.0 {
+            Kind::Read(words) => super::stdin::is_read(words),
+            #[cfg(debug_assertions)]
+            Kind::Unread(_) => true,
+        }
     }
 }
+
+#[cfg(debug_assertions)]
+pub use unparsed::switch_parser_off;
+
+#[cfg(debug_assertions)]
+mod unparsed {
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    static ON: AtomicBool = AtomicBool::new(false);
+
+    /// Makes [`super::CommandLine::parse`] accept everything unchanged, for the rest of the process: so tests can show
+    /// that what stands behind the parser holds without it. Absent from release builds.
+    pub fn switch_parser_off() {
+        ON.store(true, Ordering::Relaxed);
+    }
+
+    pub(super) fn is_on() -> bool {
+        ON.load(Ordering::Relaxed)
+    }
+}
+
+#[cfg(test)]
+mod attacks;
+#[cfg(test)]
+mod ordinary;
+#[cfg(test)]
+mod tests;

@@ -1,9 +1,20 @@
 //! What is known about kubectl's command line and its answers.
 
+mod allow;
+mod builtin;
 mod command_line;
+mod nearest;
+mod needs;
+mod refusals;
 mod stdin;
+mod table;
+mod values;
 mod version;
+mod words;
 
 pub use command_line::{CommandLine, Need, Refusal};
 pub use stdin::wants_stdin;
 pub use version::client_version;
+
+#[cfg(debug_assertions)]
+pub use command_line::switch_parser_off;

@@ -3,26 +3,25 @@
 //! The client must not read its own input for a command that would not: in a shell loop over
 //! the lines of a file, it would swallow the lines of the next rounds.
 
-/// Short flags of kubectl that take a value: what follows in the same word is not a flag.
-const SHORT_WITH_VALUE: &str = "cefklLnopsv";
+use super::CommandLine;
+use super::words::Words;
 
-/// Whether kubectl can want standard input: `-` as a file, `/dev/stdin`, `-i` or `--stdin`.
-///
-/// Words after `--` belong to the command in the container and say nothing about kubectl.
+/// Whether kubectl reads standard input. `false` for a line that will be refused.
 pub fn wants_stdin(args: &[String]) -> bool {
-    args.iter().map(String::as_str).take_while(|arg| *arg != "--").any(|arg| match arg {
-        "-" | "-f-" | "--stdin" | "--interactive" => true,
-        _ if arg.ends_with("=-") || arg.contains("/dev/stdin") => true,
-        _ if arg.starts_with("--") => ["--stdin=", "--interactive="]
-            .iter()
-            .any(|flag| arg.strip_prefix(flag).is_some_and(|value| !value.eq_ignore_ascii_case("false"))),
-        _ => arg.strip_prefix('-').is_some_and(has_short_i),
-    })
+    CommandLine::parse(args).is_ok_and(|line| line.wants_stdin())
 }
 
-/// Whether a group of short flags such as `it` contains `i`.
-fn has_short_i(group: &str) -> bool {
-    group.chars().take_while(|c| c.is_ascii_alphabetic() && !SHORT_WITH_VALUE.contains(*c)).any(|c| c == 'i')
+/// Whether a command reads standard input: `-` as a file, an attached input, a question, variables as lines.
+pub fn is_read(words: &Words) -> bool {
+    if words.is_on("help") {
+        return false;
+    }
+    let variables = words.command.words == "set env"
+        && (words.values("env").any(|value| value == "-") || words.arguments.iter().any(|word| word == "-"));
+    words.values("filename").any(|value| value == "-")
+        || words.is_on("stdin")
+        || words.is_on("interactive")
+        || variables
 }
 
 #[cfg(test)]
@@ -41,12 +40,16 @@ mod tests {
             "apply -f-",
             "apply --filename=-",
             "create --filename -",
+            "-n x apply -f -",
             "exec -i pod -- cat",
             "exec -it pod -- sh",
             "exec -ti pod -- sh",
             "exec pod --stdin -- cat",
             "run x --image=y --stdin=true",
-            "create configmap c --from-file=k=/dev/stdin",
+            "attach -i pod",
+            "delete pod x -i",
+            "set env deployment/app -",
+            "set env deployment/app -e -",
             "replace --raw /api/v1/x -f -",
         ] {
             assert!(wants(line), "{line}");
@@ -59,8 +62,13 @@ mod tests {
             "logs -f web",
             "exec pod -- grep -i x -",
             "exec pod --stdin=false -- true",
+            "exec -i pod --stdin=false -- true",
+            "apply -f - --help",
             "delete pod x --wait=false",
             "label pod x app-",
+            "label pod x -",
+            "apply -f /dev/stdin",
+            "nosuch -f -",
         ] {
             assert!(!wants(line), "{line}");
         }

@@ -45,7 +45,7 @@ pub fn kubernetes() -> &'static Kubernetes {
 }
 
 /// Builds the binaries, which takes minutes the first time and nothing after that; their directory.
-fn build() -> PathBuf {
+pub fn build() -> PathBuf {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/kubernetes/build");
     let output = Command::new(script).stderr(Stdio::inherit()).output().expect("run tests/kubernetes/build");
     assert!(output.status.success(), "tests/kubernetes/build failed");
