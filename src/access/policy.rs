@@ -30,7 +30,6 @@
 mod asked;
 mod check;
 mod check_resource;
-mod nearest;
 mod pattern;
 mod refusal;
 mod resource;

@@ -6,8 +6,8 @@ use std::ffi::OsString;
 use figment::value::{Dict, Value};
 
 use super::error::{ConfigError, Origin};
-use super::nearest;
 use super::shape;
+use crate::model::nearest;
 
 /// A setting that was found in the environment.
 pub(super) struct Found {

@@ -17,7 +17,6 @@ pub mod session;
 pub mod template;
 
 mod environment;
-mod nearest;
 mod shape;
 mod show;
 mod translate;

@@ -4,7 +4,7 @@ use figment::error::Actual;
 use figment::value::{Dict, Value};
 
 use super::error::ConfigError;
-use super::nearest;
+use crate::model::nearest;
 
 /// One key that takes a value.
 pub(super) struct Leaf<'a> {

@@ -5,8 +5,8 @@ use figment::error::{Error, Kind};
 
 use super::error::{ConfigError, Origin};
 use super::load::origin_of;
-use super::nearest;
 use super::shape;
+use crate::model::nearest;
 
 /// Translates the failure to make a configuration out of the layers.
 pub(super) fn translate(

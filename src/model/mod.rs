@@ -6,6 +6,7 @@ pub mod email;
 pub mod error;
 pub mod exec;
 pub mod id;
+pub mod nearest;
 pub mod permission;
 pub mod role;
 pub mod secret;

@@ -1,11 +1,11 @@
 //! What a permission may say: whatever can have no effect is refused, with what to write instead.
 
 use super::check_resource::{applies, check_resource};
-use super::nearest::nearest;
 use super::refusal::quoted;
 use super::verbs::{KUBECTL_WORDS, Verbs, WORDS};
 use crate::kubernetes::built_in_resources::built_in;
 use crate::model::Permission;
+use crate::model::nearest::nearest;
 
 /// The most entries of a list.
 const MAX_ENTRIES: usize = 256;

@@ -1,10 +1,10 @@
 //! What an entry of a permission's `resources` may say.
 
 use super::check::check_stars;
-use super::nearest::nearest;
 use super::pattern::Pattern;
 use super::refusal::quoted;
 use super::verbs::{KUBECTL_WORDS, Verbs};
+use crate::model::nearest::nearest;
 
 use crate::kubernetes::built_in_resources::{BUILT_IN, SUBRESOURCES, built_in};
 

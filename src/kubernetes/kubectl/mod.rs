@@ -3,7 +3,6 @@
 mod allow;
 mod builtin;
 mod command_line;
-mod nearest;
 mod needs;
 mod refusals;
 mod stdin;

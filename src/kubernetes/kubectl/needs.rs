@@ -3,10 +3,11 @@
 //! Nothing here gives a right, and nothing may be refused that could succeed. So it stays with what kubectl asks for in
 //! each case, whatever the cluster answers; where that depends on anything else, it says nothing.
 
-use super::builtin::Resource;
+use super::builtin;
 use super::command_line::Need;
 use super::words::Words;
 use crate::kubernetes::attributes::{Attributes, needed};
+use crate::kubernetes::built_in_resources::BuiltIn;
 use crate::kubernetes::request_info::RequestInfo;
 use crate::kubernetes::target::Target;
 
@@ -46,7 +47,7 @@ fn raw(command: &str, path: &str) -> Vec<Need> {
 /// An object, or all of a type.
 #[derive(Clone, Copy)]
 struct Object<'a> {
-    resource: Resource,
+    resource: &'static BuiltIn,
     name: Option<&'a str>,
 }
 
@@ -133,7 +134,7 @@ impl Asker<'_> {
     }
 
     fn nodes(&self) -> Vec<Need> {
-        let Some(resource) = Resource::named("nodes") else { return Vec::new() };
+        let Some(resource) = builtin::named("nodes") else { return Vec::new() };
         let names = self.arguments();
         // `node/x` is a name too, and so is that of another type.
         if names.iter().any(|name| name.contains('/')) {
@@ -147,7 +148,7 @@ impl Asker<'_> {
 
     /// A pod is got, alone or through its owner, and then one of these is done with it.
     fn pod(&self, then: &[(&str, &str)]) -> Vec<Need> {
-        let (Some(pods), Some(word)) = (Resource::named("pods"), self.arguments().first().copied()) else {
+        let (Some(pods), Some(word)) = (builtin::named("pods"), self.arguments().first().copied()) else {
             return Vec::new();
         };
         let single = self.words.arguments.len() == 1 || self.words.command.words == "logs";
@@ -157,7 +158,7 @@ impl Asker<'_> {
         }
         let object = match word.split_once('/') {
             None => Object { resource: pods, name: Some(word) },
-            Some((kind, name)) => match Resource::named(kind) {
+            Some((kind, name)) => match builtin::named(kind) {
                 Some(resource) if !name.is_empty() => Object { resource, name: Some(name) },
                 _ => return Vec::new(),
             },
@@ -172,7 +173,7 @@ impl Asker<'_> {
 
     fn creates(&self, plural: &str, name: Option<&str>, subresource: &str) -> Vec<Need> {
         // Without a name kubectl complains before it asks for anything.
-        let Some(resource) = Resource::named(plural).filter(|_| !self.dry && !self.words.arguments.is_empty()) else {
+        let Some(resource) = builtin::named(plural).filter(|_| !self.dry && !self.words.arguments.is_empty()) else {
             return Vec::new();
         };
         one(self.attributes("create", Object { resource, name }, subresource))
@@ -211,14 +212,14 @@ impl Asker<'_> {
         let attributes = |namespace: Option<&str>| Attributes::Resource {
             verb: verb.to_owned(),
             group: object.resource.group.to_owned(),
-            resource: object.resource.plural.to_owned(),
+            resource: object.resource.name.to_owned(),
             subresource: subresource.to_owned(),
             namespace: namespace.map(str::to_owned),
             name: object.name.filter(|_| verb != "list" && verb != "watch").map(str::to_owned),
         };
         let mut all = vec![attributes((!everywhere).then_some(self.namespace))];
         // A namespace is an object in itself too.
-        if object.resource.plural == "namespaces" {
+        if object.resource.name == "namespaces" {
             all.extend(object.name.map(|name| attributes(Some(name))));
         }
         all
@@ -239,7 +240,7 @@ impl Asker<'_> {
         if arguments.peek().is_some_and(|first| first.contains('/')) {
             for word in arguments.take_while(|word| !is_change(word)) {
                 let Some((kind, name)) = word.split_once('/') else { return Vec::new() };
-                let Some(resource) = Resource::named(kind).filter(|_| !name.is_empty()) else { return Vec::new() };
+                let Some(resource) = builtin::named(kind).filter(|_| !name.is_empty()) else { return Vec::new() };
                 objects.push(Object { resource, name: Some(name) });
             }
             return objects;
@@ -247,7 +248,7 @@ impl Asker<'_> {
         let Some(types) = arguments.next() else { return Vec::new() };
         let names: Vec<&str> = arguments.take_while(|word| !is_change(word)).collect();
         for name in types.split(',') {
-            let Some(resource) = Resource::named(name) else { return Vec::new() };
+            let Some(resource) = builtin::named(name) else { return Vec::new() };
             match &names[..] {
                 [] => objects.push(Object { resource, name: None }),
                 names => objects.extend(names.iter().map(|name| Object { resource, name: Some(*name) })),
@@ -263,7 +264,7 @@ fn created(kind: &str) -> Option<&'static str> {
         "quota" => "resourcequotas",
         name => name,
     };
-    Resource::named(name).map(|resource| resource.plural)
+    builtin::named(name).map(|resource| resource.name)
 }
 
 /// One need of alternatives; none if there are none.

@@ -1,8 +1,8 @@
 //! Why something does not run remotely, and what to do instead.
 
 use super::Refusal;
-use super::nearest::nearest;
 use super::table::Command;
+use crate::model::nearest::nearest;
 
 /// How many characters of a word a message shows.
 const SHOWN: usize = 60;

@@ -1,7 +1,11 @@
 //! "Did you mean": the known word that is nearest to an unknown one.
 
 /// The nearest of some words, if one is near enough to be meant.
-pub(super) fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    // Nothing that long was meant, and the work grows with the length.
+    if word.len() > 64 {
+        return None;
+    }
     let word = normal(word);
     let limit = (word.chars().count() / 3).clamp(1, 3);
     known
@@ -13,7 +17,7 @@ pub(super) fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) 
 }
 
 /// A hint such as `did you mean listen? allowed: listen, log`.
-pub(super) fn hint(word: &str, known: &[&str]) -> String {
+pub fn hint(word: &str, known: &[&str]) -> String {
     let allowed = format!("allowed: {}", known.join(", "));
     match nearest(word, known.iter().copied()) {
         Some(near) => format!("did you mean {near}? {allowed}"),
