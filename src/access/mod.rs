@@ -21,6 +21,6 @@ pub use key_ring::KeyRing;
 pub use password::{COST, PasswordError, WeakPassword, check_new_password};
 pub use policy::{Decision, InvalidPermission, Policy, check_permission, rules_for};
 pub use secret_token::{
-    RandomError, TokenHash, TokenKind, generate_agent_token, generate_api_token, generate_password,
-    generate_refresh_token, next_refresh_token, random_bytes,
+    RandomError, TokenHash, TokenKind, generate_agent_token, generate_api_token, generate_gate_token,
+    generate_password, generate_refresh_token, next_refresh_token, random_bytes,
 };

@@ -24,6 +24,9 @@ const API_PREFIX: &str = "mk8s_pat_";
 /// The prefix of the tokens that renew a session.
 const REFRESH_PREFIX: &str = "mk8s_refresh_";
 
+/// The prefix of the tokens that a running command shows to the gate of its agent.
+const GATE_PREFIX: &str = "mk8s_gate_";
+
 /// How many characters 256 bits take.
 const RANDOM_CHARS: usize = 43;
 
@@ -52,6 +55,14 @@ pub fn generate_api_token() -> Result<Token, RandomError> {
 /// When the system gives no randomness.
 pub fn generate_refresh_token() -> Result<Token, RandomError> {
     generate(REFRESH_PREFIX)
+}
+
+/// A new token for a running command: the agent's gate knows the command by it.
+///
+/// # Errors
+/// When the system gives no randomness.
+pub fn generate_gate_token() -> Result<Token, RandomError> {
+    generate(GATE_PREFIX)
 }
 
 /// A password for a user who was given none: 24 characters of base64url.
@@ -177,6 +188,7 @@ mod tests {
             (generate_agent_token as fn() -> _, AGENT_PREFIX),
             (generate_api_token, API_PREFIX),
             (generate_refresh_token, REFRESH_PREFIX),
+            (generate_gate_token, GATE_PREFIX),
         ];
         for (make, prefix) in makers {
             let (a, b): (Token, Token) = (make().unwrap(), make().unwrap());

@@ -10,7 +10,7 @@ use kube::{Api, Client, Config};
 use tracing::debug;
 
 use super::AgentError;
-use super::kubeconfig::Credential;
+use super::relay::Upstream;
 use crate::model::ClusterFacts;
 
 /// How long the API server may take to answer.
@@ -20,7 +20,9 @@ const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
 #[derive(Clone)]
 pub struct Cluster {
     client: Client,
-    credential: Credential,
+    config: Config,
+    /// The namespace of the pod, when the credential is that of its ServiceAccount.
+    own_namespace: Option<String>,
 }
 
 impl Cluster {
@@ -28,26 +30,48 @@ impl Cluster {
     pub async fn load(kubeconfig: Option<&Path>, context: Option<&str>) -> Result<Self, AgentError> {
         let failed = |e: &dyn std::fmt::Display| AgentError::Credential(e.to_string());
         let in_cluster = std::env::var_os("KUBERNETES_SERVICE_HOST").is_some();
-        let (credential, mut config) = match kubeconfig {
+        let (mut config, own_namespace) = match kubeconfig {
             None if in_cluster => {
-                (Credential::in_cluster().map_err(|e| failed(&e))?, Config::incluster().map_err(|e| failed(&e))?)
+                let config = Config::incluster().map_err(|e| failed(&e))?;
+                let namespace = config.default_namespace.clone();
+                (config, Some(namespace))
             }
             file => {
                 let read = file.map_or_else(Kubeconfig::read, Kubeconfig::read_from).map_err(|e| failed(&e))?;
-                let credential = Credential::from_kubeconfig(&read, context).map_err(|e| failed(&e))?;
+                check_context(&read, context).map_err(|e| failed(&e))?;
                 let options = KubeConfigOptions { context: context.map(ToOwned::to_owned), ..Default::default() };
-                (credential, Config::from_custom_kubeconfig(read, &options).await.map_err(|e| failed(&e))?)
+                (Config::from_custom_kubeconfig(read, &options).await.map_err(|e| failed(&e))?, None)
             }
         };
-        // The proxy of the environment leads to central, not to the cluster; kubectl does not get it either.
+        // The proxy of the environment leads to central, not to the cluster.
         config.proxy_url = None;
-        let client = Client::try_from(config).map_err(|e| failed(&e))?;
-        Ok(Self { client, credential })
+        let client = Client::try_from(config.clone()).map_err(|e| failed(&e))?;
+        Ok(Self { client, config, own_namespace })
     }
 
-    /// What kubectl is given to reach the cluster.
-    pub fn credential(&self) -> Credential {
-        self.credential.clone()
+    /// The way to its API server for the requests of commands.
+    pub async fn upstream(&self) -> Result<Upstream, AgentError> {
+        let config = self.config.clone();
+        // A credential that comes from a program is asked for now.
+        let made = tokio::task::spawn_blocking(move || Upstream::new(&config)).await;
+        made.map_err(|e| AgentError::Credential(e.to_string()))?.map_err(|e| AgentError::Credential(e.to_string()))
+    }
+
+    /// Whether the credential itself acts as another user, by the `as` of a kubeconfig.
+    pub fn impersonates(&self) -> bool {
+        let user = &self.config.auth_info;
+        user.impersonate.is_some() || user.impersonate_uid.is_some() || user.impersonate_groups.is_some()
+    }
+
+    /// The namespace of this agent's pod, if it runs as one.
+    pub fn own_namespace(&self) -> Option<&str> {
+        self.own_namespace.as_deref()
+    }
+
+    /// The namespace of commands for which none is named: that of the context.
+    pub fn default_namespace(&self) -> &str {
+        // What is in the namespace of the agent is not what callers mean.
+        if self.own_namespace.is_some() { "default" } else { &self.config.default_namespace }
     }
 
     /// What the API server says now; nothing while it does not answer.
@@ -63,6 +87,16 @@ impl Cluster {
     }
 }
 
+/// Says what is missing in words that name the key.
+fn check_context(file: &Kubeconfig, context: Option<&str>) -> Result<(), String> {
+    let name = context.or(file.current_context.as_deref()).filter(|name| !name.is_empty());
+    let name = name.ok_or("the kubeconfig has no current context")?;
+    match file.contexts.iter().any(|context| context.name == name) {
+        true => Ok(()),
+        false => Err(format!("the kubeconfig has no context {name:?}")),
+    }
+}
+
 async fn answer<T>(question: impl Future<Output = kube::Result<T>>) -> Option<T> {
     match tokio::time::timeout(ANSWER_TIMEOUT, question).await {
         Ok(Ok(answer)) => Some(answer),
@@ -74,5 +108,18 @@ async fn answer<T>(question: impl Future<Output = kube::Result<T>>) -> Option<T>
             debug!("the API server did not answer in time");
             None
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_context_that_is_missing_is_named() {
+        let file = Kubeconfig::from_yaml("contexts: [{name: x, context: {cluster: a}}]").unwrap();
+        assert_eq!(check_context(&file, Some("x")), Ok(()));
+        assert_eq!(check_context(&file, Some("z")).unwrap_err(), "the kubeconfig has no context \"z\"");
+        assert_eq!(check_context(&file, None).unwrap_err(), "the kubeconfig has no current context");
     }
 }

@@ -1,11 +1,17 @@
 //! The role in each cluster: registers with central, keeps tunnels open, and runs kubectl for users.
 
 mod backoff;
+mod body;
 mod cluster;
+mod discovery;
 mod exec;
+mod gate;
+mod input;
 mod kubeconfig;
+mod output;
 mod presence;
 mod process;
+mod relay;
 mod sandbox;
 mod tunnels;
 mod workdir;
@@ -19,7 +25,6 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{info, warn};
 
-use crate::config::agent::KubectlConfig;
 use crate::config::load::Role as _;
 use crate::config::secret::read_secret_file;
 use crate::config::{AgentConfig, ConfigError};
@@ -28,7 +33,9 @@ use crate::tls::{ConnectError, Connector, TlsError, Trust};
 use crate::tunnel::control::{ControlClient, ControlError};
 use crate::tunnel::dial::Load;
 use cluster::Cluster;
-use exec::Kubectl;
+use discovery::{Discovery, Signals};
+use exec::{Kubectl, Launcher};
+use gate::{Gate, GateOptions};
 use presence::Presence;
 use workdir::WorkDir;
 
@@ -56,6 +63,9 @@ pub enum AgentError {
          kubectl that runs in it (`kubectl.sandbox: preferred` does with less)"
     )]
     Sandbox(String),
+    /// The gate cannot listen.
+    #[error("cannot listen on 127.0.0.1 for the requests of commands: {0}")]
+    Gate(std::io::Error),
     /// Directories cannot be made.
     #[error("cannot use the work directory: {0} (`work_dir` names another)")]
     WorkDir(std::io::Error),
@@ -97,9 +107,11 @@ pub async fn run(config: AgentConfig, stop: CancellationToken) -> Result<(), Age
     };
     let cluster = Cluster::load(config.kubeconfig.as_deref(), config.context.as_deref()).await?;
     let work_dir = WorkDir::create(config.work_dir.as_deref()).map_err(AgentError::WorkDir)?;
+    let gate = open_gate(&config, &cluster).await?;
+    let namespace = cluster.default_namespace().to_owned();
+    let launcher = Launcher::new(&config.kubectl, namespace, gate.gate.clone(), work_dir.clone()).await?;
     let commands = TaskTracker::new();
-    let KubectlConfig { path, sandbox } = &config.kubectl;
-    let kubectl = Kubectl::new(path, *sandbox, cluster.credential(), work_dir.clone(), commands.clone()).await?;
+    let kubectl = Kubectl::new(launcher.clone(), gate.discovery.clone(), commands.clone());
     info!(kubectl = kubectl.version(), sandbox = kubectl.sandbox(), central, "agent is starting");
 
     let presence = Presence {
@@ -108,10 +120,13 @@ pub async fn run(config: AgentConfig, stop: CancellationToken) -> Result<(), Age
         cluster,
         kubectl_version: kubectl.version().to_owned(),
         sandbox: kubectl.sandbox().to_owned(),
+        discovery: gate.discovery.clone(),
         reconnected: Arc::new(Notify::new()),
     };
-    let Some(registered) = presence.introduce(&stop).await? else { return Ok(()) };
+    let (registered, ()) = tokio::join!(presence.introduce(&stop), gate.discovery.fill_first(&launcher));
+    let Some(registered) = registered? else { return Ok(()) };
     info!(cluster = %registered.cluster, "agent is registered");
+    let caching = tokio::spawn(gate.discovery.keep(launcher));
     let tunnels = tunnels::Tunnels {
         control,
         kubectl: kubectl.clone(),
@@ -132,7 +147,32 @@ pub async fn run(config: AgentConfig, stop: CancellationToken) -> Result<(), Age
     }
     kubectl.end_all();
     commands.wait().await;
+    caching.abort();
+    gate.gate.stop();
     work_dir.remove();
     info!("agent has stopped");
     Ok(())
+}
+
+/// The gate, and the cache that its requests keep up to date.
+struct OpenGate {
+    gate: Gate,
+    discovery: Discovery,
+}
+
+async fn open_gate(config: &AgentConfig, cluster: &Cluster) -> Result<OpenGate, AgentError> {
+    let kubernetes = &config.kubernetes;
+    if kubernetes.impersonate && cluster.impersonates() {
+        let why =
+            "it acts as another user itself, so that it cannot act as the callers: `kubernetes.impersonate: false`";
+        return Err(AgentError::Credential(why.into()));
+    }
+    let signals = Arc::new(Signals::default());
+    let gate = Gate::start(GateOptions {
+        upstream: cluster.upstream().await?,
+        impersonate: kubernetes.impersonate,
+        closed_namespace: kubernetes.namespace.clone().or_else(|| cluster.own_namespace().map(ToOwned::to_owned)),
+        signals: signals.clone(),
+    });
+    Ok(OpenGate { gate: gate.await?, discovery: Discovery::new(signals) })
 }

@@ -10,6 +10,7 @@ use tracing::warn;
 use super::AgentError;
 use super::backoff::Backoff;
 use super::cluster::Cluster;
+use super::discovery::Discovery;
 use crate::model::{ClusterFacts, ClusterName};
 use crate::tls::ConnectError;
 use crate::tunnel::control::{ControlClient, ControlError, Registered, Registration};
@@ -26,6 +27,8 @@ pub struct Presence {
     pub kubectl_version: String,
     /// What confines its commands.
     pub sandbox: String,
+    /// Learns of another version of the API server.
+    pub discovery: Discovery,
     /// Rung when a tunnel was opened again: central may be another process than before.
     pub reconnected: Arc<Notify>,
 }
@@ -80,10 +83,12 @@ impl Presence {
     }
 
     async fn facts(&self) -> ClusterFacts {
+        let facts = self.cluster.facts().await;
+        self.discovery.observe(facts.kubernetes_version.as_deref());
         ClusterFacts {
             kubectl_version: Some(self.kubectl_version.clone()),
             sandbox: Some(self.sandbox.clone()),
-            ..self.cluster.facts().await
+            ..facts
         }
     }
 }

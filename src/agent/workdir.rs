@@ -53,14 +53,14 @@ impl WorkDir {
         self.0.root.path().join("bin")
     }
 
-    /// The discovery cache that all commands share.
+    /// Where the discovery caches are that commands share.
     pub fn cache(&self) -> PathBuf {
         self.0.root.path().join("cache")
     }
 
     /// Removes it now, whoever still holds it: tasks that outlive the runtime are never dropped.
     pub fn remove(&self) {
-        let _ = fs::remove_dir_all(self.0.root.path());
+        remove_tree(self.0.root.path());
     }
 
     /// A fresh directory for one command, removed when dropped.
@@ -68,6 +68,42 @@ impl WorkDir {
         tempfile::Builder::new()
             .permissions(fs::Permissions::from_mode(0o700))
             .tempdir_in(self.0.root.path().join("exec"))
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        remove_tree(self.root.path());
+    }
+}
+
+/// Takes the right to write from a directory and everything in it.
+pub fn make_read_only(path: &Path) -> io::Result<()> {
+    let mode = if fs::symlink_metadata(path)?.is_dir() {
+        for entry in fs::read_dir(path)? {
+            make_read_only(&entry?.path())?;
+        }
+        0o500
+    } else {
+        0o400
+    };
+    fs::set_permissions(path, fs::Permissions::from_mode(mode))
+}
+
+/// Removes a directory as far as that is possible, with what was made read-only in it.
+pub fn remove_tree(path: &Path) {
+    if fs::remove_dir_all(path).is_ok() {
+        return;
+    }
+    make_writable(path);
+    let _ = fs::remove_dir_all(path);
+}
+
+/// Gives the right to write to the directories of a tree, so that what is in them can be removed.
+fn make_writable(path: &Path) {
+    if fs::symlink_metadata(path).is_ok_and(|metadata| metadata.is_dir()) {
+        let _ = fs::set_permissions(path, fs::Permissions::from_mode(0o700));
+        fs::read_dir(path).into_iter().flatten().flatten().for_each(|entry| make_writable(&entry.path()));
     }
 }
 
@@ -86,7 +122,7 @@ fn remove_abandoned(parent: &Path) {
     for path in entries.flatten().map(|entry| entry.path()) {
         let ours = path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(PREFIX));
         if ours && let Ok(Some(_lock)) = lock(&path) {
-            let _ = fs::remove_dir_all(&path);
+            remove_tree(&path);
         }
     }
 }
@@ -108,7 +144,9 @@ mod tests {
     fn a_directory_lives_as_long_as_its_agent() {
         let parent = tempfile::tempdir().unwrap();
         let abandoned = parent.path().join(PREFIX.to_owned() + "dead");
-        fs::create_dir_all(abandoned.join("exec")).unwrap();
+        fs::create_dir_all(abandoned.join("cache/1/discovery")).unwrap();
+        fs::write(abandoned.join("cache/1/discovery/file"), "x").unwrap();
+        make_read_only(&abandoned.join("cache/1")).unwrap();
 
         let first = WorkDir::create(Some(parent.path())).unwrap();
         assert!(!abandoned.exists(), "what a killed agent left is removed");
@@ -117,6 +155,8 @@ mod tests {
         let command = second.for_command().unwrap();
         assert_eq!(fs::metadata(command.path()).unwrap().permissions().mode() & 0o777, 0o700);
 
+        fs::create_dir(first.cache().join("1")).unwrap();
+        make_read_only(&first.cache()).unwrap();
         drop((command, first, second));
         assert_eq!(fs::read_dir(parent.path()).unwrap().count(), 0);
     }

@@ -94,6 +94,8 @@ pub async fn run(args: DemoArgs) -> anyhow::Result<Exit> {
     };
     agent.kubectl.path = args.kubectl;
     agent.tls.ca_file = Some(ca_file.clone());
+    // The cluster knows nothing of the roles of mk8s yet.
+    agent.kubernetes.impersonate = false;
 
     let stop = serve::stop_on_signal()?;
     let serving = tokio::spawn(central.serve(stop.clone()));

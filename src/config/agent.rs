@@ -30,6 +30,8 @@ pub struct AgentConfig {
     pub context: Option<String>,
     /// The kubectl that is run for users.
     pub kubectl: KubectlConfig,
+    /// How requests to the cluster are made.
+    pub kubernetes: KubernetesConfig,
     /// The connections to central.
     pub tunnel: TunnelConfig,
     /// Where the directories of running commands are made. Default: the system's temporary directory.
@@ -73,6 +75,16 @@ pub enum SandboxMode {
     Off,
 }
 
+/// How requests to the cluster are made.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct KubernetesConfig {
+    /// Whether they act as the caller, so that the cluster's own roles and audit apply to it too.
+    pub impersonate: bool,
+    /// The namespace of the agent, which only roles cover that name it. Default: that of the pod's ServiceAccount.
+    pub namespace: Option<String>,
+}
+
 /// The connections to central.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -91,6 +103,7 @@ impl Default for AgentConfig {
             kubeconfig: None,
             context: None,
             kubectl: KubectlConfig::default(),
+            kubernetes: KubernetesConfig::default(),
             tunnel: TunnelConfig::default(),
             work_dir: None,
             shutdown_grace_seconds: 25,
@@ -102,6 +115,12 @@ impl Default for AgentConfig {
 impl Default for KubectlConfig {
     fn default() -> Self {
         Self { path: "kubectl".into(), sandbox: SandboxMode::default() }
+    }
+}
+
+impl Default for KubernetesConfig {
+    fn default() -> Self {
+        Self { impersonate: true, namespace: None }
     }
 }
 
@@ -117,6 +136,7 @@ impl Role for AgentConfig {
     const PROGRAMS: &'static [&'static str] = &["kubectl.path"];
     const ALLOWED: &'static [(&'static str, &'static str)] = &[
         ("kubectl.sandbox", "one of required, preferred, off"),
+        ("kubernetes.impersonate", "true or false"),
         ("tunnel.connections", "a whole number from 1 to 16"),
         ("shutdown_grace_seconds", "a whole number of seconds from 0 to 3600"),
         ("log.format", "one of text, json"),
@@ -136,6 +156,12 @@ impl Role for AgentConfig {
         if !(1..=16).contains(&self.tunnel.connections) {
             let problem = format!("{} is not a whole number from 1 to 16", self.tunnel.connections);
             return Err(ConfigError::value("tunnel.connections", problem));
+        }
+        // Both are DNS labels.
+        let is_name = |name: &&str| name.parse::<ClusterName>().is_ok();
+        if let Some(namespace) = self.kubernetes.namespace.as_deref().filter(|name| !is_name(name)) {
+            let problem = format!("{namespace:?} is not the name of a namespace");
+            return Err(ConfigError::value("kubernetes.namespace", problem));
         }
         validate_grace(self.shutdown_grace_seconds)?;
         self.log.validate()

@@ -142,6 +142,16 @@ kubectl:
   # required (the agent does not start where that is impossible), preferred (as far as the kernel can) or off.
   #sandbox: preferred
 
+# How requests to the cluster are made.
+kubernetes:
+  # Whether they act as the caller: user <email>, group mk8s:<role> for each role. The agent's own account then needs
+  # nothing but the right to impersonate, and the cluster's own roles and audit apply to the caller too.
+  # With false they have the rights of the agent's account, and the roles of mk8s are the only limit.
+  #impersonate: true
+
+  # The namespace in which the agent runs; only roles that name it cover it. Default: that of the pod's ServiceAccount.
+  #namespace: null
+
 # The connections to central.
 tunnel:
   # How many tunnels there may be, 1 to 16; all but the first only while commands run.

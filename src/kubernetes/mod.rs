@@ -2,8 +2,10 @@
 
 pub mod attributes;
 pub mod built_in_resources;
+pub mod headers;
 pub mod kubectl;
 mod query;
 pub mod request_info;
 mod selector;
+pub mod status;
 pub mod target;

@@ -116,7 +116,7 @@ pub struct ApiCall {
     pub verb: String,
     /// The target as it was sent: path and query.
     pub target: String,
-    /// The status of the answer.
+    /// The status of the answer; 0 when there was none, because the command or its connection ended before.
     pub status: u16,
     /// How long the head of the answer took, in microseconds.
     pub micros: u64,

@@ -89,7 +89,7 @@ fn create(dir: &Path, cert_file: &Path, key_file: &Path) -> Result<(), TlsError>
 }
 
 /// Valid from an hour ago, for clocks that are a little behind.
-fn valid_for_days(params: &mut CertificateParams, days: i64) {
+pub(super) fn valid_for_days(params: &mut CertificateParams, days: i64) {
     let now =
         rcgen::date_time_ymd(1970, 1, 1) + std::time::Duration::from_secs(jiff::Timestamp::now().as_second() as u64);
     params.not_before = now - std::time::Duration::from_secs(3600);

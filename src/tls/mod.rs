@@ -2,6 +2,7 @@
 
 pub mod authority;
 pub mod connect;
+pub mod ephemeral;
 mod pin;
 pub mod probe;
 pub mod server;

@@ -3,6 +3,7 @@
 use std::error::Error as _;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -320,12 +321,28 @@ pub trait Executor: Clone + Send + Sync + 'static {
     fn execute(&self, start: ExecStart, input: ExecSource) -> mpsc::Receiver<ExecEvent>;
 }
 
-/// The standard input of a command, seen from the agent.
+/// What central sends to a running command, seen from the agent.
 pub struct ExecSource {
     frames: Streaming<CommandRequest>,
-    taken: mpsc::Sender<u32>,
-    /// The weight of the last piece, which counts as taken when the next one is asked for.
-    last: Option<u32>,
+    taken: Taken,
+}
+
+/// Tells central what the command has taken of its input.
+#[derive(Clone)]
+pub struct Taken {
+    acknowledged: mpsc::Sender<u32>,
+    /// The weight of what has come and was not taken.
+    waiting: Arc<AtomicUsize>,
+}
+
+impl Taken {
+    /// The command has taken this piece: central may send as much again.
+    pub async fn taken(&self, data: &Bytes) {
+        let weight = weight(data);
+        self.waiting.fetch_sub(weight as usize, Ordering::Relaxed);
+        // Nobody is left to send more when this fails, and the frames say so.
+        let _ = self.acknowledged.send(weight).await;
+    }
 }
 
 /// One event on the way in.
@@ -335,23 +352,26 @@ pub enum Input {
     Rights(ClusterRules),
     /// Bytes for the command.
     Data(Bytes),
-    /// The input has ended, as its sender said.
+    /// The input has ended, as its sender said; only rights may follow.
     Eof,
     /// The input stopped without an end: it must not be taken for complete.
     Gone,
 }
 
 impl ExecSource {
-    /// The next event; nothing comes after `Eof` and `Gone`.
+    /// What tells of each piece of input that it was taken.
+    pub fn acknowledger(&self) -> Taken {
+        self.taken.clone()
+    }
+
+    /// The next event. No data come after `Eof`, and nothing after `Gone`. What is not taken never adds up to more than
+    /// [`INPUT_WINDOW`]: a central that sends more is as good as gone.
     pub async fn next(&mut self) -> Input {
-        if let Some(weight) = self.last.take() {
-            // Nobody is left to send more when this fails, and the frames say so.
-            let _ = self.taken.send(weight).await;
-        }
         match self.frames.message().await {
             Ok(Some(CommandRequest { message: Some(RequestMessage::Stdin(data)) })) => {
-                self.last = Some(weight(&data));
-                Input::Data(data)
+                let weight = weight(&data) as usize;
+                let waiting = self.taken.waiting.fetch_add(weight, Ordering::Relaxed) + weight;
+                if waiting <= INPUT_WINDOW { Input::Data(data) } else { Input::Gone }
             }
             Ok(Some(CommandRequest { message: Some(RequestMessage::StdinEof(_)) })) => Input::Eof,
             Ok(Some(CommandRequest { message: Some(RequestMessage::Policy(policy)) })) => Input::Rights(rules(policy)),
@@ -383,8 +403,9 @@ impl<E: Executor> CommandService for Commands<E> {
         let Some(CommandRequest { message: Some(RequestMessage::Start(start)) }) = frames.message().await? else {
             return Err(Status::invalid_argument("the first message of a command must be its start"));
         };
-        let (taken, acknowledged) = mpsc::channel(QUEUE);
-        let output = self.0.execute(start.into(), ExecSource { frames, taken, last: None });
+        let (sender, acknowledged) = mpsc::channel(QUEUE);
+        let taken = Taken { acknowledged: sender, waiting: Arc::default() };
+        let output = self.0.execute(start.into(), ExecSource { frames, taken });
         let output = ReceiverStream::new(output).map(CommandResponse::from);
         let acknowledged = ReceiverStream::new(acknowledged)
             .map(|weight| CommandResponse { message: Some(ResponseMessage::StdinTaken(weight)) });

@@ -1,0 +1,263 @@
+//! From a request to its answer: who asks, what for, may it, what does the API server say.
+
+use std::io;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::header::{AUTHORIZATION, CONNECTION, CONTENT_TYPE, HeaderMap, HeaderValue};
+use http::{Method, Request, Response, StatusCode, Uri, Version};
+use http_body_util::{Either, Full};
+use hyper::body::Incoming;
+use hyper::upgrade::OnUpgrade;
+use tracing::{debug, warn};
+
+use super::Inner;
+use super::connection::Peer;
+use super::report::Report;
+use super::session::{Denial, Running, Session};
+use crate::agent::body::Filtered;
+use crate::agent::relay::{Outgoing, RelayError};
+use crate::kubernetes::attributes::{Attributes, needed};
+use crate::kubernetes::headers::Upgrade;
+use crate::kubernetes::request_info::{RequestInfo, ResourceInfo};
+use crate::kubernetes::status::Status;
+use crate::kubernetes::target::Target;
+
+type Answer = Response<Either<Full<Bytes>, Filtered>>;
+
+/// The methods that Kubernetes knows.
+const METHODS: [Method; 7] =
+    [Method::GET, Method::HEAD, Method::POST, Method::PUT, Method::PATCH, Method::DELETE, Method::OPTIONS];
+
+/// What a request asks for.
+struct Question {
+    target: Target,
+    info: RequestInfo,
+    needed: Vec<Attributes>,
+}
+
+/// A request that is not allowed: the answer, and what was missing when the policy refused it.
+struct Refused {
+    status: Status,
+    denied: Option<String>,
+}
+
+/// A request that is allowed, while it runs.
+struct Allowed {
+    session: Arc<Session>,
+    running: Running,
+    place: tokio::sync::OwnedSemaphorePermit,
+}
+
+impl Inner {
+    /// Answers one request. An error breaks the connection, or with HTTP/2 the stream.
+    pub async fn answer(self: Arc<Self>, peer: Arc<Peer>, request: Request<Incoming>) -> io::Result<Answer> {
+        let Some(session) = bearer(request.headers()).and_then(|token| self.sessions.find(token)) else {
+            debug!("a request to the gate without a token that is valid");
+            return Ok(refusal(&Status::unauthorized()));
+        };
+        if !peer.belongs_to(&session) {
+            return Ok(refusal(&Status::unauthorized()));
+        }
+        let raw = raw_target(request.uri()).to_owned();
+        let question = Question::read(&request, &raw);
+        let verb = match &question {
+            Ok(question) => question.verb(request.method()),
+            Err(_) => request.method().as_str().to_ascii_lowercase(),
+        };
+        let report = Report::new(session.clone(), verb, raw);
+        let ended = session.ended.clone();
+        let answering = async {
+            match self.decide(&session, question) {
+                Ok((question, allowed)) => self.relay(question, allowed, request, report).await,
+                Err(refused) => {
+                    let Refused { status, denied } = *refused;
+                    report.send(status.code().as_u16(), denied).await;
+                    Ok(refusal(&status))
+                }
+            }
+        };
+        tokio::select! {
+            biased;
+            () = ended.cancelled() => Err(io::ErrorKind::ConnectionAborted.into()),
+            answer = answering => answer,
+        }
+    }
+
+    /// Whether the request may go on; else the answer, and what was missing.
+    fn decide(
+        &self,
+        session: &Arc<Session>,
+        question: Result<Question, Status>,
+    ) -> Result<(Question, Allowed), Box<Refused>> {
+        let refused = |status, denied| Box::new(Refused { status, denied });
+        let question = question.map_err(|status| refused(status, None))?;
+        let Ok(place) = session.places.clone().try_acquire_owned() else {
+            let status = Status::too_many_requests("mk8s: the command makes too many requests at once");
+            return Err(refused(status, None));
+        };
+        match session.admit(question.needed.clone()) {
+            Ok(running) => Ok((question, Allowed { session: session.clone(), running, place })),
+            Err(denial) => {
+                let Denial { what, why } = *denial;
+                let status = match &what {
+                    Some(what) => Status::forbidden(&session.user, what, &why),
+                    None => Status::refused(&why),
+                };
+                Err(refused(status, Some(why)))
+            }
+        }
+    }
+
+    /// Asks the API server.
+    async fn relay(
+        &self,
+        question: Question,
+        allowed: Allowed,
+        mut request: Request<Incoming>,
+        report: Report,
+    ) -> io::Result<Answer> {
+        let upgrade = Upgrade::of(request.method(), request.version(), request.headers());
+        let on_upgrade = upgrade.map(|_| hyper::upgrade::on(&mut request));
+        let (parts, body) = request.into_parts();
+        let identity = allowed.session.identity.clone();
+        let outgoing = match Outgoing::new(parts.method, question.target.clone(), &parts.headers, identity) {
+            Ok(outgoing) => outgoing,
+            Err(impersonating) => {
+                let why = impersonating.to_string();
+                report.send(StatusCode::FORBIDDEN.as_u16(), Some(why.clone())).await;
+                return Ok(refusal(&Status::refused(&why)));
+            }
+        };
+        let body = Filtered::new(body, allowed.session.ended.clone());
+        let has_cache = allowed.session.has_cache;
+        let answer = match (upgrade, on_upgrade) {
+            (Some(upgrade), Some(client)) => self.upgrade(outgoing, upgrade, body, client, allowed).await,
+            _ => self.options.upstream.send(outgoing, body).await.map(|response| {
+                let cut = allowed.session.ended.clone();
+                response.map(|body| Either::Right(Filtered::new(body, cut).holding((allowed.running, allowed.place))))
+            }),
+        };
+        let mut answer = answer.unwrap_or_else(|error| unanswered(&error));
+        if upgrade.is_some() && answer.status() != StatusCode::SWITCHING_PROTOCOLS {
+            // What follows on this connection was meant for another protocol.
+            answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+        }
+        self.notice(&question.info, answer.status(), has_cache);
+        report.send(answer.status().as_u16(), None).await;
+        Ok(answer)
+    }
+
+    /// Asks the API server to change the protocol. After 101 bytes go both ways, with nobody in between.
+    async fn upgrade(
+        &self,
+        outgoing: Outgoing,
+        upgrade: Upgrade,
+        body: Filtered,
+        client: OnUpgrade,
+        allowed: Allowed,
+    ) -> Result<Answer, RelayError> {
+        let upgraded = self.options.upstream.upgrade(outgoing, upgrade, body).await?;
+        let cut = allowed.session.ended.clone();
+        if upgraded.is_switched() {
+            let mut answer = Response::new(Either::Left(Full::default()));
+            *answer.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
+            *answer.headers_mut() = upgraded.response.headers().clone();
+            tokio::spawn(async move {
+                tokio::select! {
+                    () = cut.cancelled() => {}
+                    () = upgraded.join(client) => {}
+                }
+                drop(allowed);
+            });
+            return Ok(answer);
+        }
+        let (response, connection) = upgraded.into_refusal();
+        if response.status().as_u16() < 400 {
+            // Neither a redirection nor anything else that a client could go on with.
+            return Err(RelayError::Protocol);
+        }
+        let held = (connection, allowed.running, allowed.place);
+        Ok(response.map(|body| Either::Right(Filtered::new(body, cut).holding(held))))
+    }
+
+    /// Some requests tell that the discovery cache is out of date.
+    fn notice(&self, info: &RequestInfo, status: StatusCode, has_cache: bool) {
+        if !status.is_success() {
+            return;
+        }
+        match info {
+            RequestInfo::Resource(ResourceInfo { verb, group, resource, .. }) => {
+                let writes = ["create", "update", "patch", "delete", "deletecollection"].contains(&verb.as_str());
+                let defines = matches!(
+                    (group.as_str(), resource.as_str()),
+                    ("apiextensions.k8s.io", "customresourcedefinitions") | ("apiregistration.k8s.io", "apiservices")
+                );
+                if writes && defines {
+                    self.options.signals.changed.notify_one();
+                }
+            }
+            RequestInfo::Path { path, .. } if has_cache && path == "/apis" => self.options.signals.missed.notify_one(),
+            RequestInfo::Path { .. } => {}
+        }
+    }
+}
+
+impl Question {
+    fn read(request: &Request<Incoming>, raw: &str) -> Result<Self, Status> {
+        let bad = |why: &dyn std::fmt::Display| Status::bad_request(format!("mk8s: {why}"));
+        if !METHODS.contains(request.method()) {
+            return Err(Status::method_not_allowed(request.method().as_str()));
+        }
+        if request.version() < Version::HTTP_2 && request.uri().authority().is_some() {
+            return Err(bad(&"the request target must be a path"));
+        }
+        let target = Target::parse(raw).map_err(|e| bad(&e))?;
+        let info = RequestInfo::of(request.method().as_str(), &target).map_err(|e| bad(&e))?;
+        let Ok(content_type) = content_type(request.headers()) else {
+            return Err(bad(&"there must be at most one Content-Type, in ASCII"));
+        };
+        let needed = needed(&info, &target, content_type);
+        Ok(Self { target, info, needed })
+    }
+
+    /// The verb of Kubernetes for a resource, else the method.
+    fn verb(&self, method: &Method) -> String {
+        match &self.info {
+            RequestInfo::Resource(info) if !info.verb.is_empty() => info.verb.clone(),
+            _ => method.as_str().to_ascii_lowercase(),
+        }
+    }
+}
+
+/// The request target as it came.
+fn raw_target(uri: &Uri) -> &str {
+    uri.path_and_query().map_or("", |target| target.as_str())
+}
+
+/// The one type of the body: what a request needs depends on it.
+fn content_type(headers: &HeaderMap) -> Result<Option<&str>, ()> {
+    let mut values = headers.get_all(CONTENT_TYPE).iter();
+    match (values.next(), values.next()) {
+        (None, _) => Ok(None),
+        (Some(value), None) => value.to_str().map(Some).map_err(drop),
+        (Some(_), Some(_)) => Err(()),
+    }
+}
+
+/// The token of a request that shows exactly one.
+fn bearer(headers: &HeaderMap) -> Option<&str> {
+    let mut values = headers.get_all(AUTHORIZATION).iter();
+    let (value, None) = (values.next()?.to_str().ok()?, values.next()) else { return None };
+    let (scheme, token) = value.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then_some(token)
+}
+
+fn refusal(status: &Status) -> Answer {
+    status.response().map(|body| Either::Left(Full::new(body)))
+}
+
+fn unanswered(error: &RelayError) -> Answer {
+    warn!(%error, "a request could not be relayed");
+    refusal(&Status::bad_gateway(format!("mk8s: {error}")))
+}
