@@ -1,17 +1,22 @@
 //! The proof that a caller may use a thing: code that acts takes `Authorized<T>`, and only this room makes one.
 
-use super::Caller;
+use std::sync::Arc;
 
-/// A thing together with the caller who may use it.
+use super::Caller;
+use super::role_book::{Rights, RoleBook};
+use crate::model::ClusterName;
+
+/// A thing of a cluster, together with the caller who may use it and what the caller may do there.
 #[derive(Clone, Debug)]
 pub struct Authorized<T> {
     subject: T,
     caller: Caller,
+    rights: Arc<Rights>,
 }
 
 /// The caller may not use the thing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("you have no role, so that you may use no cluster: ask an admin for one")]
+#[error("your roles allow nothing in this cluster: ask an admin for one that does")]
 pub struct Denied;
 
 impl<T> Authorized<T> {
@@ -24,18 +29,29 @@ impl<T> Authorized<T> {
     pub fn caller(&self) -> &Caller {
         &self.caller
     }
+
+    /// What the caller may do in the cluster.
+    pub fn rights(&self) -> &Rights {
+        &self.rights
+    }
 }
 
-/// Checks that the caller may use the thing: whoever has a role may use every cluster, as what the cluster allows to
-/// the groups of these roles.
+/// Checks that the caller may use a thing of a cluster: whoever may do anything at all in the cluster may try, and each
+/// request is decided by its own.
 ///
 /// # Errors
-/// The caller has no role.
-pub fn authorize<T>(caller: Caller, subject: T) -> Result<Authorized<T>, Denied> {
-    match caller.roles() {
-        [] => Err(Denied),
-        _ => Ok(Authorized { subject, caller }),
+/// The caller may do nothing in the cluster.
+pub fn authorize<T>(
+    book: &RoleBook,
+    caller: Caller,
+    cluster: &ClusterName,
+    subject: T,
+) -> Result<Authorized<T>, Denied> {
+    let rights = book.rights(caller.roles(), cluster);
+    if !rights.policy().allows_anything() {
+        return Err(Denied);
     }
+    Ok(Authorized { subject, caller, rights })
 }
 
 #[cfg(test)]
@@ -44,17 +60,41 @@ mod tests {
 
     use super::super::Credential;
     use super::*;
-    use crate::model::{Email, RoleName, TokenId, UserId};
+    use crate::model::{Email, Permission, Role, RoleName, TokenId, UserId};
 
-    fn with_roles(roles: Vec<RoleName>) -> Caller {
+    fn with_roles(roles: &[&str]) -> Caller {
         let credential = Credential::ApiToken { id: TokenId::generate() };
+        let roles: Vec<RoleName> = roles.iter().map(|role| role.parse().unwrap()).collect();
         Caller::new(UserId::generate(), Email::first_admin(), roles, credential, Timestamp::UNIX_EPOCH)
     }
 
     #[test]
-    fn any_role_gives_the_use_of_clusters_and_none_does_not() {
-        let authorized = authorize(with_roles(vec!["dev".parse().unwrap()]), 7).unwrap();
+    fn whoever_may_do_anything_in_a_cluster_may_use_it_and_nobody_else() {
+        let everywhere = Permission {
+            clusters: vec!["dev".into()],
+            namespaces: vec!["*".into()],
+            resources: vec!["pods".into()],
+            verbs: vec!["get".into()],
+        };
+        let role = |name: &str, permissions: Vec<Permission>, deny: Vec<Permission>| Role {
+            name: name.parse().unwrap(),
+            description: String::new(),
+            permissions,
+            deny,
+            built_in: false,
+        };
+        let book = RoleBook::new(vec![
+            role("dev", vec![everywhere.clone()], vec![]),
+            role("empty", vec![], vec![]),
+            role("never", vec![], vec![everywhere]),
+        ]);
+        let (dev, prod) = ("dev".parse().unwrap(), "prod".parse().unwrap());
+        let authorized = authorize(&book, with_roles(&["dev"]), &dev, 7).unwrap();
         assert_eq!((*authorized.subject(), authorized.caller().groups()), (7, vec!["mk8s:dev".to_owned()]));
-        assert_eq!(authorize(with_roles(vec![]), 7).unwrap_err(), Denied);
+        assert_eq!(authorized.rights().rules().roles.len(), 1);
+        assert_eq!(authorize(&book, with_roles(&["dev"]), &prod, 7).unwrap_err(), Denied);
+        for nothing in [&[][..], &["empty"], &["never"], &["deleted"]] {
+            assert_eq!(authorize(&book, with_roles(nothing), &dev, 7).unwrap_err(), Denied, "{nothing:?}");
+        }
     }
 }

@@ -10,14 +10,18 @@ use tracing::warn;
 use super::changes::Stamp;
 use super::state::Central;
 use crate::access::{Caller, Credential, TokenHash, TokenKind};
-use crate::model::{ErrorCode, Failure, SessionId, UserId};
+use crate::model::{ClusterName, ClusterRules, ErrorCode, Failure, SessionId, UserId};
 use crate::store::{api_tokens, callers};
+use crate::tunnel::exec::ExecRights;
 
 /// How many callers are remembered; beyond, all are forgotten and asked for again.
 const MAX_CACHED: usize = 8_192;
 
 /// How often a running stream's caller is checked without a change: its token may have expired.
 const RECHECK: Duration = Duration::from_secs(3);
+
+/// How long an agent may take to hear that rights have changed, before the command is ended.
+const TELL_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// The time of a token's last use is written down this often.
 pub const TOUCH_EVERY: SignedDuration = SignedDuration::from_mins(1);
@@ -132,9 +136,15 @@ impl Central {
         Ok(Some(Caller::new(found.user, found.email, found.roles, credential, found.expires_at)))
     }
 
-    /// Waits until the caller of a running stream may not have it any more; why. While the database does not answer,
-    /// what runs goes on.
-    pub async fn until_revoked(&self, identified: &Identified) -> &'static str {
+    /// Waits until the caller of a running command may not have it any more; why. On the way it tells the agent when the
+    /// rights of the caller change from those that it was `told`. While the database does not answer, what runs goes on.
+    pub async fn until_revoked(
+        &self,
+        identified: &Identified,
+        cluster: &ClusterName,
+        mut told: ClusterRules,
+        agent: &ExecRights,
+    ) -> &'static str {
         let mut changes = self.changes.subscribe();
         let mut wait = self.changes.is_current(identified.stamp);
         loop {
@@ -149,10 +159,22 @@ impl Central {
                 }
                 Credential::ApiToken { .. } => self.by_api_token(&identified.shown).await,
             };
-            match found {
+            let rights = match found {
                 Ok(None) => return "the session or token of the caller has ended",
                 Ok(Some(caller)) if caller.roles().is_empty() => return "the caller has no role any more",
-                Ok(Some(_)) | Err(_) => {}
+                Ok(Some(caller)) => self.rights(caller.roles(), cluster).await,
+                Err(_) => continue,
+            };
+            let Ok(rights) = rights else { continue };
+            if !rights.policy().allows_anything() {
+                return "the roles of the caller allow nothing in the cluster any more";
+            }
+            if *rights.rules() != told {
+                told = rights.rules().clone();
+                // When the command has ended meanwhile, so will this task.
+                if tokio::time::timeout(TELL_TIMEOUT, agent.replace(told.clone())).await.is_err() {
+                    return "the agent did not take the rights of the caller, which have changed";
+                }
             }
         }
     }

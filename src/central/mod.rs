@@ -8,8 +8,10 @@ mod clusters;
 mod directory;
 pub mod http;
 mod listen;
+mod policies;
 mod recover;
 mod registry;
+mod roles;
 mod route;
 mod sessions;
 mod state;
@@ -41,6 +43,7 @@ pub use recover::{Recovered, recover};
 use callers::Callers;
 use changes::{Changes, POLL};
 use directory::Directory;
+use policies::Policies;
 use registry::Registry;
 use sessions::Lifetimes;
 use state::{Address, Central};
@@ -125,6 +128,7 @@ pub async fn bind(config: CentralConfig) -> Result<Bound, CentralError> {
         store,
         changes: Changes::default(),
         callers: Callers::default(),
+        policies: Policies::default(),
         keys,
         hasher,
         lifetimes: Lifetimes {
@@ -153,6 +157,7 @@ async fn follow(central: Arc<Central>) {
         central.changes.ask(&central.store).await;
         // When this fails, so will the request that needs it, which says why.
         let _ = central.read_clusters().await;
+        let _ = central.read_roles().await;
         tokio::time::sleep(POLL).await;
     }
 }

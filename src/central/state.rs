@@ -6,6 +6,7 @@ use tokio_util::task::TaskTracker;
 use super::callers::Callers;
 use super::changes::Changes;
 use super::directory::Directory;
+use super::policies::Policies;
 use super::registry::Registry;
 use super::sessions::Lifetimes;
 use crate::access::{Hasher, KeyRing};
@@ -20,6 +21,8 @@ pub struct Central {
     pub(super) changes: Changes,
     /// The callers of late.
     pub(super) callers: Callers,
+    /// What they may do.
+    pub(super) policies: Policies,
     /// Signs and verifies access tokens.
     pub(super) keys: KeyRing,
     /// Hashes passwords, not many at once.

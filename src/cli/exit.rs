@@ -18,12 +18,13 @@ Exit codes:
     2  wrong usage or configuration
     3  not allowed
     4  not logged in, or a token that is not valid
-    5  no such cluster, user or token
+    5  no such cluster, user, role or token
     6  the cluster is offline
     7  no answer in time
     8  the server's certificate is not trusted
   130  interrupted
-`mk8s kubectl` ends with the exit code of kubectl; its own failures are never 0 or 1 (2 stands in for 1).";
+`mk8s kubectl` ends with the exit code of kubectl, `mk8s auth can-i` with 0 for yes and 1 for no; their own failures
+are never 0 or 1 (2 stands in for 1).";
 
 /// An exit code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,8 +48,8 @@ impl Exit {
     /// 128 + SIGINT.
     pub const INTERRUPTED: Self = Self(130);
 
-    /// Scripts take 1 for kubectl's own answer (`kubectl diff` ends with it when there is a difference).
-    pub fn instead_of_kubectl(self) -> Self {
+    /// Scripts take 1 for an answer: `kubectl diff` ends with it when there is a difference, `auth can-i` when it says no.
+    pub fn instead_of_an_answer(self) -> Self {
         if self == Self::FAILURE { Self::USAGE } else { self }
     }
 }

@@ -2,6 +2,7 @@
 
 mod admin;
 mod arguments;
+mod auth;
 mod clusters;
 mod completion;
 mod config;
@@ -53,6 +54,9 @@ enum Command {
     /// Make, list and end your API tokens, for CI jobs and scripts
     #[command(subcommand)]
     Tokens(tokens::TokensCommand),
+    /// Show your roles, and whether they allow something
+    #[command(subcommand)]
+    Auth(auth::AuthCommand),
     /// Show the clusters, or choose the current one
     #[command(subcommand)]
     Clusters(clusters::ClustersCommand),
@@ -82,12 +86,13 @@ pub fn main(argv: Vec<OsString>) -> ExitCode {
         Ok(cli) => cli,
         Err(error) => return exit::clap(&error),
     };
-    let is_kubectl = matches!(cli.command, Command::Kubectl(_));
+    // Their exit code 1 is an answer, so that no failure may have it.
+    let answers_with_1 = matches!(cli.command, Command::Kubectl(_) | Command::Auth(auth::AuthCommand::CanI(_)));
     match dispatch(cli, kubectl) {
         Ok(exit) => exit.into(),
         Err(error) => {
             let exit = exit::report(&error);
-            if is_kubectl { exit.instead_of_kubectl().into() } else { exit.into() }
+            if answers_with_1 { exit.instead_of_an_answer().into() } else { exit.into() }
         }
     }
 }
@@ -100,6 +105,7 @@ fn dispatch(cli: Cli, kubectl: Vec<OsString>) -> anyhow::Result<Exit> {
         Command::Status(args) => runtime::client(status::run(&session, args)),
         Command::Passwd(args) => runtime::client(passwd::run(&session, args)),
         Command::Tokens(command) => runtime::client(tokens::run(&session, command)),
+        Command::Auth(command) => runtime::client(auth::run(&session, command)),
         Command::Clusters(command) => runtime::client(clusters::run(&session, command)),
         Command::Kubectl(_) => runtime::client(kubectl::run(&session, kubectl)),
         Command::Admin(command) => runtime::client(admin::run(&session, command)),

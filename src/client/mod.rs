@@ -9,6 +9,7 @@ mod exec;
 pub(crate) mod fake;
 mod http;
 mod path;
+mod roles;
 mod tokens;
 mod users;
 

@@ -1,13 +1,12 @@
-//! Users and roles, for admins. A user is named by its identifier or its address.
+//! Users, for admins. A user is named by its identifier or its address.
 
 use http::Method;
 
 use super::error::ClientError;
 use super::http::{Client, NOTHING};
 use super::path::segment;
-use crate::model::role::RoleList;
+use crate::model::User;
 use crate::model::user::{CreatedUser, NewUser, UserChange, UserList, UserRoles};
-use crate::model::{Role, User};
 
 impl Client {
     /// All users.
@@ -46,12 +45,6 @@ impl Client {
     #[allow(clippy::missing_errors_doc)]
     pub async fn delete_user(&self, user: &str) -> Result<(), ClientError> {
         self.tell(Method::DELETE, &path(user), NOTHING).await
-    }
-
-    /// All roles.
-    #[allow(clippy::missing_errors_doc)]
-    pub async fn roles(&self) -> Result<Vec<Role>, ClientError> {
-        self.call(Method::GET, "/admin/roles", NOTHING).await.map(|list: RoleList| list.roles)
     }
 }
 

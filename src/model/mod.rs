@@ -1,6 +1,7 @@
 //! What the product talks about, shared by every role: plain types without I/O.
 
 pub mod age;
+pub mod can_i;
 pub mod cluster;
 pub mod email;
 pub mod error;
@@ -15,12 +16,13 @@ pub mod token;
 pub mod user;
 pub mod version;
 
+pub use can_i::{CanI, Verdict};
 pub use cluster::{Cluster, ClusterFacts, ClusterList, ClusterStatus};
 pub use email::Email;
 pub use error::{ErrorCode, Failure, Problem};
 pub use exec::{ApiCall, ExecEnd, ExecOutput, ExecRequest};
 pub use id::{ClusterId, ClusterName, RequestId, SessionId, TokenId, UserId};
 pub use permission::{ClusterRules, Permission, RoleRules, Rule};
-pub use role::{Role, RoleName};
+pub use role::{Role, RoleName, RoleSpec};
 pub use secret::{Password, Token};
 pub use user::User;

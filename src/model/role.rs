@@ -83,7 +83,31 @@ pub struct Role {
     pub built_in: bool,
 }
 
-/// The answer of `GET /admin/roles`.
+/// A role as its author writes it: the body of `POST /admin/roles` and `PUT /admin/roles/{name}`, and a document of
+/// `mk8s admin roles apply`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RoleSpec {
+    /// Its name.
+    pub name: RoleName,
+    /// What it is for.
+    #[serde(default)]
+    pub description: String,
+    /// What its holders may do.
+    pub permissions: Vec<Permission>,
+    /// What its holders may not do, whatever another role permits.
+    #[serde(default)]
+    pub deny: Vec<Permission>,
+}
+
+impl From<Role> for RoleSpec {
+    fn from(role: Role) -> Self {
+        let Role { name, description, permissions, deny, built_in: _ } = role;
+        Self { name, description, permissions, deny }
+    }
+}
+
+/// The answer of `GET /admin/roles` and `GET /auth/roles`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct RoleList {
     /// In the order of their names.

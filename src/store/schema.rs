@@ -18,6 +18,8 @@ diesel::table! {
         description -> Text,
         built_in -> Bool,
         created_at -> Timestamp,
+        permissions -> Text,
+        deny -> Text,
     }
 }
 

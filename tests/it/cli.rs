@@ -71,6 +71,7 @@ fn help_lists_all_commands() {
         "status",
         "passwd",
         "tokens",
+        "auth",
         "clusters",
         "kubectl",
         "admin",

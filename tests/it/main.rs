@@ -19,6 +19,7 @@ mod lifecycle;
 mod proxy;
 mod request_info;
 mod revocation;
+mod roles;
 mod same_as_direct;
 mod secrets;
 mod streams;

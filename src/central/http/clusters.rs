@@ -22,7 +22,8 @@ pub async fn list(
     Extension(caller): Extension<Caller>,
 ) -> Result<Json<ClusterList>, Failure> {
     let all = central.clusters().await?;
-    let visible = all.iter().filter(|entry| authorize(caller.clone(), entry.id).is_ok());
+    let book = central.role_book().await?;
+    let visible = all.iter().filter(|entry| authorize(&book, caller.clone(), &entry.name, entry.id).is_ok());
     Ok(Json(ClusterList { clusters: visible.map(|entry| cluster(&central, entry)).collect() }))
 }
 
@@ -47,7 +48,9 @@ pub fn named(name: InPath) -> Result<String, Failure> {
 /// The cluster that a path names, if the caller may use it. Others do not learn that it exists.
 pub async fn find(central: &Central, name: &str, caller: Caller) -> Result<(Entry, Authorized<ClusterId>), Failure> {
     let entry = central.cluster(name).await?;
-    let authorized = authorize(caller, entry.id).map_err(|_| no_such_cluster(entry.name.as_str()))?;
+    let book = central.role_book().await?;
+    let authorized =
+        authorize(&book, caller, &entry.name, entry.id).map_err(|_| no_such_cluster(entry.name.as_str()))?;
     Ok((entry, authorized))
 }
 

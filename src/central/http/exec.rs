@@ -1,6 +1,6 @@
 //! `POST /clusters/{name}/exec`: a command whose whole input is in the request.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::Instant;
 
 use axum::Extension;
@@ -9,20 +9,21 @@ use axum::extract::State;
 use axum::response::{IntoResponse as _, Response};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, header};
-use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 use tracing::info;
 
 use super::clusters::{self, InPath};
+use super::exec_guarded::{Calls, Guarded};
 use super::json::without_value;
 use super::{body, exec_stream};
-use crate::access::Caller;
+use crate::access::{Authorized, Caller, certain_refusal};
 use crate::central::callers::Identified;
 use crate::central::route;
 use crate::central::state::Central;
+use crate::kubernetes::kubectl::CommandLine;
 use crate::model::exec::{CHUNK_BYTES, Stdin};
-use crate::model::{ClusterName, ClusterRules, ErrorCode, ExecEnd, ExecOutput, ExecRequest, Failure, RequestId};
-use crate::tunnel::exec::{ExecCall, ExecEvent, ExecInput, ExecStart, ExecStream};
+use crate::model::{ClusterId, ClusterName, ErrorCode, ExecEnd, ExecRequest, Failure, RequestId};
+use crate::tunnel::exec::{ExecCall, ExecInput, ExecStart};
 
 /// Runs the command and streams what it writes: JSON lines, or with `Accept: text/plain` the bytes themselves.
 pub async fn run(
@@ -67,44 +68,7 @@ pub struct Running {
     pub log: ExecLog,
 }
 
-/// The output of a command that is ended when its caller may not run it any more, also while nobody reads.
-pub struct Guarded {
-    output: ExecStream,
-    why: Arc<OnceLock<&'static str>>,
-    _watch: AbortOnDropHandle<()>,
-}
-
-impl Guarded {
-    fn new(central: &Arc<Central>, identified: Identified, cancel: CancellationToken, output: ExecStream) -> Self {
-        let (central, why) = (central.clone(), Arc::new(OnceLock::new()));
-        let watch = tokio::spawn({
-            let why = why.clone();
-            async move {
-                let _ = why.set(central.until_revoked(&identified).await);
-                cancel.cancel();
-            }
-        });
-        Self { output, why, _watch: AbortOnDropHandle::new(watch) }
-    }
-
-    /// The next piece; `None` after the end.
-    pub async fn next(&mut self) -> Option<ExecOutput> {
-        let output = loop {
-            match self.output.next().await? {
-                ExecEvent::Output(output) => break output,
-                ExecEvent::ApiCall(_) => {}
-            }
-        };
-        match (output, self.why.get()) {
-            (ExecOutput::End(ExecEnd::Error(_)), Some(why)) => {
-                Some(ExecOutput::End(ExecEnd::Error(format!("the command was ended: {why}"))))
-            }
-            (output, _) => Some(output),
-        }
-    }
-}
-
-/// The one way to a command, for both transports: find the cluster, authorise, start.
+/// The one way to a command, for both transports: find the cluster, authorise, refuse what is certain to fail, start.
 pub async fn start(
     central: &Arc<Central>,
     cluster: &str,
@@ -116,6 +80,12 @@ pub async fn start(
     let (entry, cluster) = clusters::find(central, cluster, identified.caller.clone()).await?;
     request.validate()?;
     let mut log = ExecLog::new(&entry.name, cluster.caller(), &request, &id);
+    if let Err(Refused { failure, logged }) = check(&cluster, &request) {
+        log.write(format!("refused: {logged}"));
+        return Err(failure);
+    }
+    let rules = cluster.rights().rules().clone();
+    let calls = Calls { id: id.clone(), cluster: entry.name.clone(), caller: cluster.caller().name().to_owned() };
     let start = ExecStart {
         request_id: id,
         args: request.command,
@@ -123,17 +93,37 @@ pub async fn start(
         groups: cluster.caller().groups(),
         namespace: request.namespace,
         stdin,
-        rules: ClusterRules::default(),
+        rules: rules.clone(),
     };
     match route::open(central, &cluster, &entry.name, &start).await {
-        Ok(ExecCall { input, output, cancel, rights: _ }) => {
-            let output = Guarded::new(central, identified.clone(), cancel, output);
+        Ok(ExecCall { input, output, cancel, rights }) => {
+            let output = Guarded::new(central, identified.clone(), rules, calls, (output, rights, cancel));
             Ok(Running { input, output, log })
         }
         Err(failure) => {
             log.end(&ExecEnd::Error(failure.detail.clone()));
             Err(failure)
         }
+    }
+}
+
+/// A command that does not run.
+struct Refused {
+    failure: Failure,
+    /// The reason without any argument, which may be a secret.
+    logged: String,
+}
+
+/// Refuses a command line that runs nowhere, and a command that cannot succeed with the rights of the caller.
+fn check(cluster: &Authorized<ClusterId>, request: &ExecRequest) -> Result<(), Refused> {
+    let command = CommandLine::parse(&request.command).map_err(|refusal| Refused {
+        failure: Failure::new(ErrorCode::InvalidRequest, refusal.to_string()),
+        logged: "not a command line that runs remotely".into(),
+    })?;
+    let rights = cluster.rights();
+    match certain_refusal(rights, request.namespace.as_deref(), |namespace| command.needs(namespace)) {
+        None => Ok(()),
+        Some(why) => Err(Refused { failure: Failure::new(ErrorCode::Forbidden, why.clone()), logged: why }),
     }
 }
 

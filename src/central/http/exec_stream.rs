@@ -12,7 +12,8 @@ use http_body_util::StreamBody;
 use serde::Serialize;
 use tokio_util::task::AbortOnDropHandle;
 
-use super::exec::{ExecLog, Guarded};
+use super::exec::ExecLog;
+use super::exec_guarded::Guarded;
 use crate::model::{ExecEnd, ExecOutput};
 
 /// The trailer that carries the exit code behind raw output.

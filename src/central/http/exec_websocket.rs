@@ -18,7 +18,8 @@ use futures_util::{SinkExt as _, Stream, StreamExt as _};
 use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 
 use super::clusters::{self, InPath};
-use super::exec::{self, ExecLog, Guarded, Running};
+use super::exec::{self, ExecLog, Running};
+use super::exec_guarded::Guarded;
 use crate::central::callers::Identified;
 use crate::central::state::Central;
 use crate::model::exec::{CHUNK_BYTES, EXEC_PROTOCOL, Stdin, channel};

@@ -9,18 +9,20 @@ use axum::{Json, Router};
 use super::caller::{Gate, Right, check};
 use super::operation::Operation;
 use super::{
-    admin_clusters, auth, clusters, error, exec, exec_websocket, guard, health, openapi, tokens, tunnel, users,
+    admin_clusters, auth, can_i, clusters, error, exec, exec_websocket, guard, health, openapi, roles, tokens, tunnel,
+    users,
 };
 use crate::central::agents::Agents;
 use crate::central::state::Central;
 use crate::model::ErrorCode::{Conflict, Forbidden, NotFound, Timeout, TooManyRequests, Unauthenticated};
+use crate::model::role::RoleList;
 use crate::model::session::{Login, Me, PasswordChange, Refresh, Tokens};
 use crate::model::token::{
     AdminCluster, AdminClusterList, AgentTokenList, ApiTokenList, CreatedAgentToken, CreatedApiToken, NewAgentToken,
     NewApiToken, NewCluster,
 };
 use crate::model::user::{CreatedUser, NewUser, UserChange, UserList, UserRoles};
-use crate::model::{Cluster, ClusterList, ExecRequest, User, role};
+use crate::model::{CanI, Cluster, ClusterList, ExecRequest, Role, RoleSpec, User, Verdict};
 use crate::tunnel::TUNNEL_PATH;
 use crate::tunnel::control::{SERVICE_PATH, control_service};
 
@@ -67,6 +69,10 @@ fn table() -> Table {
             post(auth::password),
         ),
         (get_("/auth/me", Caller, "Who is asking").gives::<Me>(200), get(auth::me)),
+        (
+            get_("/auth/roles", Caller, "One's roles, with what they permit and deny").gives::<RoleList>(200),
+            get(roles::mine),
+        ),
         (get_("/tokens", Session, "One's API tokens").gives::<ApiTokenList>(200), get(tokens::list)),
         (
             post_("/tokens", Session, "Make an API token")
@@ -93,6 +99,13 @@ fn table() -> Table {
                 .gives_nothing(101)
                 .fails(&[Forbidden, NotFound]),
             get(exec_websocket::run),
+        ),
+        (
+            post_("/clusters/{name}/can-i", Caller, "Whether one may do a thing; admins may ask about any user")
+                .takes::<CanI>()
+                .gives::<Verdict>(200)
+                .fails(&[NotFound]),
+            post(can_i::ask),
         ),
         (get_("/admin/users", Admin, "All users").gives::<UserList>(200), get(users::list)),
         (
@@ -124,7 +137,25 @@ fn table() -> Table {
                 .fails(&[NotFound, Conflict]),
             put(users::set_roles),
         ),
-        (get_("/admin/roles", Admin, "All roles").gives::<role::RoleList>(200), get(users::roles)),
+        (get_("/admin/roles", Admin, "All roles").gives::<RoleList>(200), get(roles::list)),
+        (
+            post_("/admin/roles", Admin, "Make a role").takes::<RoleSpec>().gives::<Role>(201).fails(&[Conflict]),
+            post(roles::create),
+        ),
+        (get_("/admin/roles/{name}", Admin, "One role").gives::<Role>(200).fails(&[NotFound]), get(roles::show)),
+        (
+            Operation::new("put", "/admin/roles/{name}", Admin, "Give a role another content, or make it")
+                .takes::<RoleSpec>()
+                .gives::<Role>(200)
+                .fails(&[NotFound]),
+            put(roles::put),
+        ),
+        (
+            delete_("/admin/roles/{name}", Admin, "Remove a role that nobody has")
+                .gives_nothing(204)
+                .fails(&[NotFound, Conflict]),
+            delete(roles::delete),
+        ),
         (get_("/admin/clusters", Admin, "All clusters").gives::<AdminClusterList>(200), get(admin_clusters::list)),
         (
             post_("/admin/clusters", Admin, "Make a cluster")

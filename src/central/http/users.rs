@@ -1,4 +1,4 @@
-//! `/admin/users` and `/admin/roles`.
+//! `/admin/users`.
 
 use std::sync::Arc;
 
@@ -12,10 +12,8 @@ use super::json::Strict;
 use crate::access::Caller;
 use crate::central::state::Central;
 use crate::central::users::UserRef;
-use crate::model::role::RoleList;
 use crate::model::user::{CreatedUser, NewUser, UserChange, UserList, UserRoles};
 use crate::model::{Failure, User};
-use crate::store::roles;
 
 type InPath = Result<Path<String>, PathRejection>;
 
@@ -69,9 +67,4 @@ pub async fn delete(
     id: InPath,
 ) -> Result<StatusCode, Failure> {
     central.delete_user(&admin, user(id)?).await.map(|()| StatusCode::NO_CONTENT)
-}
-
-/// All roles.
-pub async fn roles(State(central): State<Arc<Central>>) -> Result<Json<RoleList>, Failure> {
-    Ok(Json(RoleList { roles: central.store.read(roles::list).await? }))
 }

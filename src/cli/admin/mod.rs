@@ -1,5 +1,6 @@
 //! `mk8s admin`: users, roles and clusters, for those who have the role `admin`.
 
+mod apply;
 mod clusters;
 mod install;
 mod roles;
@@ -7,6 +8,8 @@ mod tokens;
 mod users;
 
 use clap::Subcommand;
+
+pub use roles::listed as listed_roles;
 
 use super::exit::Exit;
 use super::serve;
@@ -19,7 +22,7 @@ pub enum AdminCommand {
     /// Make, change and remove users
     #[command(subcommand)]
     Users(users::UsersCommand),
-    /// Show the roles that users can have
+    /// Make, change and remove the roles that users can have
     #[command(subcommand)]
     Roles(roles::RolesCommand),
     /// Make and remove clusters, and the tokens of their agents

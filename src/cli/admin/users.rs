@@ -49,6 +49,18 @@ pub enum UsersCommand {
         #[arg(long, conflicts_with = "roles")]
         none: bool,
     },
+    /// Show the roles of a user, or give it others
+    Roles {
+        /// The email address or the identifier
+        #[arg(value_name = "EMAIL")]
+        user: UserRef,
+        /// A role that the user has from now on, with the others that are named; may be repeated
+        #[arg(long = "role", value_name = "ROLE")]
+        roles: Vec<RoleName>,
+        /// Take all roles away
+        #[arg(long, conflicts_with = "roles")]
+        none: bool,
+    },
     /// Keep a user out, at once
     Disable {
         /// The email address or the identifier
@@ -108,7 +120,11 @@ pub async fn run(session: &SessionArgs, command: UsersCommand) -> anyhow::Result
                 Format::Table => describe(&user),
             })
         }
-        UsersCommand::SetRoles { user, roles, .. } => {
+        UsersCommand::Roles { user, roles, none: false } if roles.is_empty() => {
+            let user = client(session).await?.user(&user.0).await.map_err(not_found)?;
+            output::print(&user.roles.iter().map(|role| format!("{role}\n")).collect::<String>())
+        }
+        UsersCommand::SetRoles { user, roles, .. } | UsersCommand::Roles { user, roles, .. } => {
             let user = client(session).await?.set_roles(&user.0, &UserRoles { roles }).await.map_err(not_found)?;
             eprintln!("user {} has {}", user.email, output::the_roles(&user.roles));
             Ok(Exit::OK)

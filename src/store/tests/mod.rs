@@ -7,6 +7,7 @@ mod declare;
 mod lost;
 #[path = "../../../tests/support/postgres.rs"]
 mod postgres;
+mod roles;
 mod schema;
 mod sessions;
 mod tokens;

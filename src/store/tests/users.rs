@@ -4,7 +4,7 @@ use jiff::Timestamp;
 
 use super::{Db, assert_conflict, assert_not_found, at, email, on_both, role_names};
 use crate::model::UserId;
-use crate::store::{roles, settings, users};
+use crate::store::{settings, users};
 
 on_both! {
     a_user_comes_back_as_it_was_made
@@ -14,7 +14,6 @@ on_both! {
     a_password_and_a_lockout_can_be_changed
     roles_are_replaced_as_a_whole
     the_last_enabled_admin_can_be_told
-    the_built_in_roles_are_there
     the_policy_version_grows
     times_keep_their_microseconds
 }
@@ -107,13 +106,6 @@ async fn the_last_enabled_admin_can_be_told(db: Db) {
     assert_eq!(admins().await, 2);
     db.write(move |c| users::set_disabled(c, ann, true)).await.unwrap();
     assert_eq!(admins().await, 1);
-}
-
-async fn the_built_in_roles_are_there(db: Db) {
-    let roles = db.read(roles::list).await.unwrap();
-    let names: Vec<_> = roles.iter().map(|role| role.name.as_str()).collect();
-    assert_eq!(names, ["admin", "developer", "viewer"]);
-    assert!(roles.iter().all(|role| !role.description.is_empty()));
 }
 
 async fn the_policy_version_grows(db: Db) {

@@ -1,0 +1,2 @@
+ALTER TABLE roles DROP COLUMN deny;
+ALTER TABLE roles DROP COLUMN permissions;
