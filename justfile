@@ -25,7 +25,7 @@ lint:
 test:
     cargo test --locked
 
-# Measure: decisions, latency, throughput, memory, a stalled reader, 300 agents. `just bench latency` measures one.
+# Measure: decisions, latency, the gate, throughput, memory, a stalled reader, 300 agents. `just bench latency` measures one.
 bench *names:
     cargo bench --locked --bench mk8s -- {{ names }}
 

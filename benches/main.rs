@@ -5,6 +5,7 @@
 
 mod decision;
 mod fleet;
+mod gate;
 mod identity;
 mod latency;
 mod memory;
@@ -25,6 +26,9 @@ fn main() -> anyhow::Result<()> {
         }
         if run("latency") {
             latency::run().await?;
+        }
+        if run("gate") {
+            gate::run().await?;
         }
         if run("throughput") {
             throughput::run().await?;

@@ -156,7 +156,19 @@ impl Central {
 
     /// Starts the agent of cluster `c0` as a process, and waits until it is connected.
     pub async fn start_agent(&self, connections: u8) -> anyhow::Result<Server> {
-        let config = serde_json::to_value(self.agent_config(0, connections))?;
+        self.run_agent(&self.agent_config(0, connections)).await
+    }
+
+    /// The same with a real cluster and kubectl.
+    pub async fn start_agent_with(&self, connections: u8, kubeconfig: &Path, kubectl: &Path) -> anyhow::Result<Server> {
+        let mut config = self.agent_config(0, connections);
+        config.kubeconfig = Some(kubeconfig.to_owned());
+        config.kubectl.path = kubectl.to_owned();
+        self.run_agent(&config).await
+    }
+
+    async fn run_agent(&self, config: &AgentConfig) -> anyhow::Result<Server> {
+        let config = serde_json::to_value(config)?;
         let config: serde_json::Map<_, _> =
             config.as_object().context("object")?.clone().into_iter().filter(|(_, v)| !v.is_null()).collect();
         let text = serde_json::to_string(&config)?.replace(",\"ca_pin\":null", "");

@@ -1,9 +1,10 @@
-//! What was taken away is gone within five seconds, for requests and for streams that run.
+//! What was taken away is gone within five seconds, for requests and for streams that run: sessions, users, roles, tokens,
+//! and what a role permits.
 
 use std::process::Stdio;
 use std::time::Duration;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::support::{Central, Namespace, PATIENCE, Process, Stack, run, wait_for};
 
@@ -113,4 +114,106 @@ fn a_revoked_agent_token_and_a_deleted_cluster_end_what_runs() {
         let code = run(stack.central.mk8s().args(["kubectl", "get", "pods"]), b"").code;
         assert!(code == 5 || code == 6, "{code}");
     }
+}
+
+/// What is taken from a role, or from a user.
+#[derive(Clone, Copy, Debug)]
+enum Lost {
+    /// The role loses verbs.
+    Verbs,
+    /// The user loses the role.
+    Assignment,
+    /// The role is removed.
+    Role,
+}
+
+/// A role that permits these verbs on what there is of pods in a namespace.
+fn permissions(namespace: &str, verbs: &[&str]) -> Value {
+    let resources = ["pods", "pods/log"];
+    json!([{ "clusters": ["dev"], "namespaces": [namespace], "resources": resources, "verbs": verbs }])
+}
+
+/// The caller keeps another role, and what it permits goes on.
+#[test]
+fn what_a_role_no_longer_permits_ends_and_the_rest_goes_on() {
+    for lost in [Lost::Verbs, Lost::Assignment, Lost::Role] {
+        let (stack, namespace) = (Stack::start(), Namespace::create());
+        let (central, ns) = (&stack.central, namespace.0.as_str());
+        namespace.pod("talk", "while true; do echo line; sleep 0.1; done");
+        let reading = ["get", "list"];
+        for (role, verbs) in [("short", &["get", "list", "watch", "logs"][..]), ("everything", &reading)] {
+            central.make_role(&json!({ "name": role, "permissions": permissions(ns, verbs) }));
+        }
+        // With the second role alone pods can be read, but neither watched nor their logs.
+        let ann = central.user("ann@example.com", &["short", "everything"]);
+        let bob = central.user("bob@example.com", &["viewer"]);
+        let start = |token: &str, args: &[&str]| {
+            let mut command = central.client();
+            Process::start(command.env("MK8S_TOKEN", token).args(["kubectl", "-n", ns]).args(args))
+        };
+        let mut ending = [start(&ann, &["get", "pods", "--watch"]), start(&ann, &["logs", "-f", "talk"])];
+        let mut going = [start(&bob, &["get", "pods", "--watch"]), start(&bob, &["logs", "-f", "talk"])];
+        for process in ending.iter().chain(&going) {
+            wait_for("output", PATIENCE, || (!process.stdout().is_empty()).then_some(()));
+        }
+        let roles = "/admin/users/ann@example.com/roles";
+        match lost {
+            Lost::Verbs => drop(central.change_role("short", &permissions(ns, &reading))),
+            Lost::Assignment => {
+                let left = json!({ "roles": ["everything"] });
+                drop(central.api("PUT", roles, Central::token(), Some(&left)).expect(200));
+            }
+            Lost::Role => {
+                let left = json!({ "roles": ["everything"] });
+                drop(central.api("PUT", roles, Central::token(), Some(&left)).expect(200));
+                drop(central.api("DELETE", "/admin/roles/short", Central::token(), None).expect(204));
+            }
+        }
+        for process in &mut ending {
+            assert_eq!(process.wait(LIMIT), 2, "{lost:?}");
+            let said = process.stderr().join("\n");
+            assert!(said.contains("the command was ended: "), "{lost:?}: {said}");
+        }
+        // Their own right has not changed, and what the caller still may do is done.
+        let before = going[1].stdout().len();
+        wait_for("more of the log", PATIENCE, || (going[1].stdout().len() > before).then_some(()));
+        assert!(going.iter_mut().all(Process::is_running), "{lost:?}");
+        let mut get = central.client();
+        run(get.env("MK8S_TOKEN", &ann).args(["kubectl", "-n", ns, "get", "pods"]), b"").expect(0);
+        let mut watch = central.client();
+        let refused = run(watch.env("MK8S_TOKEN", &ann).args(["kubectl", "-n", ns, "get", "pods", "--watch"]), b"");
+        assert_ne!(refused.code, 0, "{}", refused.err());
+    }
+}
+
+/// One command of the caller is no longer permitted; another of the same caller is, and goes on.
+#[test]
+fn a_change_ends_only_what_it_forbids() {
+    let (stack, namespace) = (Stack::start(), Namespace::create());
+    let (central, ns) = (&stack.central, namespace.0.as_str());
+    namespace.pod("talk", "while true; do echo line; sleep 0.1; done");
+    let all = ["get", "list", "watch", "logs"];
+    central.make_role(&json!({ "name": "short", "permissions": permissions(ns, &all) }));
+    let ann = central.user("ann@example.com", &["short"]);
+    let start = |args: &[&str]| {
+        let mut command = central.client();
+        Process::start(command.env("MK8S_TOKEN", &ann).args(["kubectl", "-n", ns]).args(args))
+    };
+    let mut watch = start(&["get", "pods", "--watch"]);
+    let mut logs = start(&["logs", "-f", "talk"]);
+    for process in [&watch, &logs] {
+        wait_for("output", PATIENCE, || (!process.stdout().is_empty()).then_some(()));
+    }
+    central.change_role("short", &permissions(ns, &["get", "list", "logs"]));
+    assert_eq!(watch.wait(LIMIT), 2);
+    let said = watch.stderr().join("\n");
+    assert!(said.contains("the command was ended: ") && said.contains("watch"), "{said}");
+    let before = logs.stdout().len();
+    wait_for("more of the log", PATIENCE, || (logs.stdout().len() > before).then_some(()));
+    assert!(logs.is_running());
+
+    central.change_role("short", &permissions(ns, &["get", "list"]));
+    assert_eq!(logs.wait(LIMIT), 2);
+    let said = logs.stderr().join("\n");
+    assert!(said.contains("the command was ended: ") && said.contains("log"), "{said}");
 }

@@ -91,4 +91,15 @@ impl Central {
         self.make_user(email, roles);
         self.login(email, ADMIN_PASSWORD).expect(200).text("access_token")
     }
+
+    /// Makes a role: its name, and what it permits.
+    pub fn make_role(&self, role: &Value) -> Answer {
+        self.post("/admin/roles", Self::token(), role).expect(201)
+    }
+
+    /// Lets a role permit this and no more.
+    pub fn change_role(&self, name: &str, permissions: &Value) -> Answer {
+        let role = json!({ "name": name, "permissions": permissions });
+        self.api("PUT", &format!("/admin/roles/{name}"), Self::token(), Some(&role)).expect(200)
+    }
 }

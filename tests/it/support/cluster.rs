@@ -7,11 +7,13 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use super::process::{Output, run};
+use super::rbac::{self, Kubeconfigs};
 
 /// A cluster, and the kubectl that speaks to it directly.
 pub struct Kubernetes {
     /// The kubeconfig of an administrator.
     pub kubeconfig: PathBuf,
+    derived: Option<Kubeconfigs>,
     /// kubectl, the same that agents run.
     pub kubectl: PathBuf,
     // The cluster ends when its standard input does, which is when this process ends, however it ends.
@@ -25,7 +27,8 @@ pub fn kubernetes() -> &'static Kubernetes {
         let binaries = build();
         let kubectl = binaries.join("kubectl");
         if let Some(kubeconfig) = std::env::var_os("MK8S_TEST_KUBECONFIG") {
-            return Kubernetes { kubeconfig: kubeconfig.into(), kubectl, _cluster: None };
+            let dir = tempfile::Builder::new().prefix("mk8s-test-kubeconfigs-").tempdir().expect("temporary directory");
+            return Kubernetes::new(kubeconfig.into(), kubectl, &dir.keep(), None);
         }
         let dir = tempfile::Builder::new().prefix("mk8s-test-cluster-").tempdir().expect("temporary directory").keep();
         // The shell outlives this process, and removes the files when the cluster has ended.
@@ -40,7 +43,7 @@ pub fn kubernetes() -> &'static Kubernetes {
         let mut line = String::new();
         BufReader::new(child.stdout.take().expect("stdout")).read_line(&mut line).expect("read");
         assert_eq!(line, "ready\n", "the test cluster did not start");
-        Kubernetes { kubeconfig: dir.join("admin.kubeconfig"), kubectl, _cluster: Some(child) }
+        Kubernetes::new(dir.join("admin.kubeconfig"), kubectl, &dir, Some(child))
     })
 }
 
@@ -53,14 +56,41 @@ pub fn build() -> PathBuf {
 }
 
 impl Kubernetes {
+    /// A cluster that is ready, whose rights are set up.
+    fn new(kubeconfig: PathBuf, kubectl: PathBuf, directory: &Path, cluster: Option<Child>) -> Self {
+        let mut this = Self { kubeconfig, derived: None, kubectl, _cluster: cluster };
+        this.derived = Some(rbac::prepare(&this, directory));
+        this
+    }
+
+    fn derived(&self) -> &Kubeconfigs {
+        self.derived.as_ref().expect("set by the constructor")
+    }
+
+    /// The kubeconfig of the agent's own identity, which may act for others and little else.
+    pub fn agent_kubeconfig(&self) -> &Path {
+        &self.derived().agent
+    }
+
+    /// The audit log of the API server.
+    pub fn audit_log(&self) -> PathBuf {
+        self.kubeconfig.with_file_name("audit.log")
+    }
+
     /// kubectl, directly: in the manner in which agents run it, with nothing of this process's environment.
     pub fn direct(&self, namespace: Option<&str>) -> Command {
+        self.direct_with(&self.kubeconfig, namespace)
+    }
+
+    /// The same as the cluster sees the admin of mk8s: what it writes about its caller is the same.
+    pub fn direct_as_admin(&self) -> Command {
+        self.direct_with(&self.derived().as_admin, None)
+    }
+
+    /// The same with another kubeconfig.
+    pub fn direct_with(&self, kubeconfig: &Path, namespace: Option<&str>) -> Command {
         let mut command = Command::new(&self.kubectl);
-        command
-            .env_clear()
-            .env("KUBECONFIG", &self.kubeconfig)
-            .env("HOME", "/nonexistent")
-            .env("PATH", "/usr/bin:/bin");
+        command.env_clear().env("KUBECONFIG", kubeconfig).env("HOME", "/nonexistent").env("PATH", "/usr/bin:/bin");
         command.envs([("KUBERC", "off"), ("TERM", "dumb"), ("LANG", "C.UTF-8")]);
         if let Some(namespace) = namespace {
             command.args(["--namespace", namespace]);
@@ -81,8 +111,13 @@ pub struct Namespace(pub String);
 impl Namespace {
     /// A new one.
     pub fn create() -> Self {
+        Self::called("it")
+    }
+
+    /// A new one whose name begins with this.
+    pub fn called(prefix: &str) -> Self {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
-        let name = format!("it-{}-{}", std::process::id(), NUMBER.fetch_add(1, Ordering::Relaxed));
+        let name = format!("{prefix}-{}-{}", std::process::id(), NUMBER.fetch_add(1, Ordering::Relaxed));
         kubernetes().kubectl(&["create", "namespace", &name], "");
         Self(name)
     }

@@ -1,16 +1,20 @@
 //! What the tests share: a cluster that is started once per run, and the real program around it.
 
 pub mod api;
+pub mod attempt;
+pub mod canary;
 pub mod cluster;
 #[allow(dead_code, reason = "the store's own tests use the rest of it")]
 #[path = "../../support/postgres.rs"]
 pub mod postgres;
 pub mod process;
+pub mod rbac;
 pub mod stack;
 pub mod terminal;
 
 use std::time::{Duration, Instant};
 
+pub use attempt::Attempt;
 pub use cluster::{Namespace, kubernetes};
 pub use process::{Output, Process, run};
 pub use stack::{Agent, Central, Stack};

@@ -2,7 +2,7 @@
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::process::{Child, ChildStdin, Command, Stdio};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, mpsc};
 use std::thread;
 use std::time::Duration;
 
@@ -43,7 +43,14 @@ impl Output {
 
 /// Runs a command to its end with the given input.
 pub fn run(command: &mut Command, stdin: &[u8]) -> Output {
-    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("spawn");
+    finish(spawn(command), stdin)
+}
+
+fn spawn(command: &mut Command) -> Child {
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("spawn")
+}
+
+fn finish(mut child: Child, stdin: &[u8]) -> Output {
     let mut pipe = child.stdin.take().expect("stdin");
     let input = stdin.to_vec();
     let feeder = thread::spawn(move || {
@@ -53,6 +60,23 @@ pub fn run(command: &mut Command, stdin: &[u8]) -> Output {
     let output = child.wait_with_output().expect("wait");
     feeder.join().expect("feeder");
     Output { code: code(output.status), stdout: output.stdout, stderr: output.stderr }
+}
+
+/// The same, ended by SIGKILL after some time.
+pub fn run_within(command: &mut Command, stdin: &str, limit: Duration) -> Output {
+    let child = spawn(command);
+    let pid = nix::unistd::Pid::from_raw(i32::try_from(child.id()).expect("pid"));
+    let (done, timer) = mpsc::channel::<()>();
+    // The number is the child's until it has been waited for, which is before `done` is dropped.
+    let killer = thread::spawn(move || {
+        if timer.recv_timeout(limit) == Err(mpsc::RecvTimeoutError::Timeout) {
+            let _ = nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGKILL);
+        }
+    });
+    let output = finish(child, stdin.as_bytes());
+    drop(done);
+    killer.join().expect("killer");
+    output
 }
 
 /// The exit code as a shell reports it.
@@ -71,8 +95,7 @@ pub struct Process {
 impl Process {
     /// Starts it. Standard input stays open until `close_stdin` or the end.
     pub fn start(command: &mut Command) -> Self {
-        let mut child =
-            command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("spawn");
+        let mut child = spawn(command);
         let (stdout, stderr) = (Arc::new(Mutex::new(Vec::new())), Arc::new(Mutex::new(Vec::new())));
         let mut out = child.stdout.take().expect("stdout");
         let err = child.stderr.take().expect("stderr");

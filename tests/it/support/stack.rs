@@ -1,7 +1,7 @@
 //! The real program in its roles: central, agents, and a client that is set up for them.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 use std::time::Duration;
@@ -9,6 +9,7 @@ use std::time::Duration;
 use tempfile::TempDir;
 
 use super::process::{MK8S, Output, Process, run};
+use super::rbac::AGENT_NAMESPACE;
 use super::{PATIENCE, kubernetes, wait_for};
 
 /// The token of every test agent; its cluster is `dev`.
@@ -67,13 +68,18 @@ pub struct Stack {
 impl Central {
     /// Starts one on a free port, whose admin has the API token of [`Central::token`].
     pub fn start() -> Self {
+        Self::start_in(Self::prepared(), &[])
+    }
+
+    /// The files of one whose admin has that token.
+    pub fn prepared() -> TempDir {
         let (dir, template) = (Self::files(), &template().dir);
         fs::create_dir_all(dir.path().join("data/keys")).expect("mkdir");
         // After an orderly end the file of the database is complete without its log.
         for file in ["mk8s.db", "keys/signing.pem"] {
             fs::copy(template.join(file), dir.path().join("data").join(file)).expect("copy");
         }
-        Self::start_in(dir, &[])
+        dir
     }
 
     /// The configuration of one that has never started.
@@ -96,7 +102,12 @@ impl Central {
 
     /// Starts one with the files of another, and more flags.
     pub fn start_in(dir: TempDir, flags: &[&str]) -> Self {
-        let mut command = Command::new(MK8S);
+        Self::start_program(Path::new(MK8S), dir, flags)
+    }
+
+    /// The same with another build of the program.
+    pub fn start_program(program: &Path, dir: TempDir, flags: &[&str]) -> Self {
+        let mut command = Command::new(program);
         command.args(["serve", "central", "--config"]).arg(dir.path().join("central.yaml")).args(flags);
         let mut process = Process::start(quiet(&mut command));
         let line = process.wait_for_line("central is listening", PATIENCE);
@@ -196,20 +207,26 @@ impl Agent {
 
     /// The command that starts one, with its files in `dir`.
     pub fn command(dir: &TempDir, central: &Central, token: &str) -> Command {
+        Self::command_of(Path::new(MK8S), dir, central, token)
+    }
+
+    /// The same with another build of the program.
+    pub fn command_of(program: &Path, dir: &TempDir, central: &Central, token: &str) -> Command {
         fs::write(dir.path().join("token"), token).expect("write");
         let config = serde_json::json!({
             "central": central.url,
             "cluster": "dev",
             "token_file": "token",
             "tls": {"ca_file": central.ca_file()},
-            "kubeconfig": kubernetes().kubeconfig,
+            "kubeconfig": kubernetes().agent_kubeconfig(),
+            "kubernetes": {"namespace": AGENT_NAMESPACE},
             "kubectl": {"path": kubernetes().kubectl},
             "work_dir": "work",
             "shutdown_grace_seconds": 5,
             "log": {"format": "json"},
         });
         fs::write(dir.path().join("agent.yaml"), config.to_string()).expect("write");
-        let mut command = Command::new(MK8S);
+        let mut command = Command::new(program);
         quiet(&mut command).args(["serve", "agent", "--config"]).arg(dir.path().join("agent.yaml"));
         command
     }

@@ -39,7 +39,13 @@ func (c *cluster) start(ctx context.Context) error {
 			return err
 		}
 	}
+	if err := removeAuditLogs(c.dir); err != nil { // likewise
+		return err
+	}
 	if err := os.Mkdir(c.state, 0o700); err != nil {
+		return err
+	}
+	if err := os.WriteFile(filepath.Join(c.state, auditPolicyFile), []byte(auditPolicy), 0o600); err != nil {
 		return err
 	}
 	ports, err := freePorts(3)
@@ -65,6 +71,8 @@ func (c *cluster) start(ctx context.Context) error {
 		"--advertise-address=127.0.0.1", "--endpoint-reconciler-type=none", // a loopback address is no valid endpoint
 		"--tls-cert-file=apiserver.crt", "--tls-private-key-file=apiserver.key", "--client-ca-file=ca.crt",
 		"--authorization-mode=RBAC", "--allow-privileged",
+		"--audit-policy-file="+auditPolicyFile, "--audit-log-path="+filepath.Join(c.dir, auditLogFile),
+		"--audit-log-maxsize=50", "--audit-log-maxbackup=1", // megabytes
 		"--service-account-issuer=https://kubernetes.default.svc",
 		"--service-account-key-file=service-account.key", "--service-account-signing-key-file=service-account.key",
 		"--service-cluster-ip-range=10.96.0.0/16",

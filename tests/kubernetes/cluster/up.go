@@ -164,5 +164,5 @@ func removeFiles(dir string) error {
 			return err
 		}
 	}
-	return nil
+	return removeAuditLogs(dir)
 }
