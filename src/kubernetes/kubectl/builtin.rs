@@ -42,7 +42,7 @@ fn is_singular(word: &str, plural: &str) -> bool {
     match word.as_bytes() {
         [.., b'y'] => ending == "ies",
         [.., b's'] => ending == "es",
-        _ => ending == "s" && plural != "endpoints",
+        _ => ending == "s" && !plural.ends_with("sses") && plural != "endpoints",
     }
 }
 
