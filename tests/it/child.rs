@@ -140,18 +140,18 @@ fn what_kubectl_leaves_behind_does_not_keep_the_command() {
 #[test]
 fn exit_codes_and_signals_are_those_of_kubectl() {
     let central = Central::start();
-    let agent = scripted(&central, "case $1 in code) exit $2;; *) kill -$2 $$;; esac");
+    let agent = scripted(&central, "case $1 in get) exit $2;; *) kill -$2 $$;; esac");
     for (args, code) in [
-        (["code", "0"], 0),
-        (["code", "1"], 1),
-        (["code", "255"], 255),
-        (["signal", "9"], 137),
-        (["signal", "15"], 143),
+        (["get", "0"], 0),
+        (["get", "1"], 1),
+        (["get", "255"], 255),
+        (["describe", "9"], 137),
+        (["describe", "15"], 143),
     ] {
         assert_eq!(client(&central, &args).wait(PATIENCE), code, "{args:?}");
     }
     let url = format!("{}/clusters/dev/exec", central.url);
-    let body = json!({"command": ["signal", "9"]}).to_string();
+    let body = json!({"command": ["describe", "9"]}).to_string();
     let output = crate::support::run(central.curl().args(["--data", &body, &url]), b"").expect(0).out();
     assert_eq!(output, "{\"signal\":9}\n");
     drop(agent);

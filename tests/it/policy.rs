@@ -143,7 +143,7 @@ fn a_namespace_is_a_wall() {
         ("get namespace {own}", ""),
         ("apply -n {own} -f -", "{apiVersion: v1, kind: ConfigMap, metadata: {name: made}}"),
         ("apply -f -", "{apiVersion: v1, kind: ConfigMap, metadata: {name: made, namespace: {own}}, data: {a: b}}"),
-        ("delete configmap made -n {own}", ""),
+        ("delete configmap made -n {own} --ignore-not-found", ""),
         ("wait --for=condition=Ready pod/web -n {own} --timeout=30s", ""),
         ("describe pod web -n {own}", ""),
         ("api-resources", ""),

@@ -127,10 +127,9 @@ enum Lost {
     Role,
 }
 
-/// A role that permits these verbs on what there is of pods in a namespace.
+/// A role that permits these verbs on pods in a namespace.
 fn permissions(namespace: &str, verbs: &[&str]) -> Value {
-    let resources = ["pods", "pods/log"];
-    json!([{ "clusters": ["dev"], "namespaces": [namespace], "resources": resources, "verbs": verbs }])
+    json!([{ "clusters": ["dev"], "namespaces": [namespace], "resources": ["pods"], "verbs": verbs }])
 }
 
 /// The caller keeps another role, and what it permits goes on.

@@ -394,9 +394,9 @@ fn a_changed_role_ends_commands_that_run() {
     let stack = Stack::start();
     let central = &stack.central;
     let everything =
-        |clusters: &str| json!({ "name": "ops", "permissions": [entry(&[clusters], &["*"], &["*"], &["*"])] });
+        |clusters: &str| json!({ "name": "everything", "permissions": [entry(&[clusters], &["*"], &["*"], &["*"])] });
     put(central, &everything("dev")).expect(200);
-    let token = central.user(ANN, &["ops"]);
+    let token = central.user(ANN, &["everything"]);
     let mut watch = crate::support::Process::start(central.client().env("MK8S_TOKEN", &token).args([
         "kubectl",
         "get",

@@ -5,7 +5,7 @@ use std::fs;
 use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
@@ -171,7 +171,7 @@ impl ListenerWatch {
             move || {
                 let mut found = HashSet::new();
                 while !stop.load(Ordering::Relaxed) {
-                    found.extend(children_of(agent).into_iter().flat_map(listening));
+                    found.extend(children_of(agent).into_iter().flat_map(|pid| listening(agent, pid)));
                     thread::sleep(Duration::from_millis(2));
                 }
                 found
@@ -187,19 +187,13 @@ impl ListenerWatch {
     }
 }
 
-/// The addresses on which a process listens.
-fn listening(pid: i32) -> Vec<String> {
-    let base = Path::new("/proc").join(pid.to_string());
-    let Ok(descriptors) = fs::read_dir(base.join("fd")) else { return Vec::new() };
-    let sockets: HashSet<String> = descriptors
-        .flatten()
-        .filter_map(|fd| {
-            fs::read_link(fd.path()).ok()?.to_str()?.strip_prefix("socket:[")?.strip_suffix(']').map(str::to_owned)
-        })
-        .collect();
+/// The addresses on which a process listens, but those of its parent: until it is kubectl it has the parent's sockets.
+fn listening(parent: i32, pid: i32) -> Vec<String> {
+    let inherited = sockets(parent);
+    let sockets = &sockets(pid) - &inherited;
     ["net/tcp", "net/tcp6"]
         .iter()
-        .filter_map(|table| fs::read_to_string(base.join(table)).ok())
+        .filter_map(|table| fs::read_to_string(format!("/proc/{pid}/{table}")).ok())
         .flat_map(|table| table.lines().skip(1).map(str::to_owned).collect::<Vec<_>>())
         .filter_map(|line| {
             let fields: Vec<&str> = line.split_whitespace().collect();
@@ -208,4 +202,11 @@ fn listening(pid: i32) -> Vec<String> {
                 .then(|| fields[1].to_owned())
         })
         .collect()
+}
+
+/// The sockets that a process has open, by inode.
+fn sockets(pid: i32) -> HashSet<String> {
+    let descriptors = fs::read_dir(format!("/proc/{pid}/fd")).into_iter().flatten().flatten();
+    let inode = |link: PathBuf| Some(link.to_str()?.strip_prefix("socket:[")?.strip_suffix(']')?.to_owned());
+    descriptors.filter_map(|fd| inode(fs::read_link(fd.path()).ok()?)).collect()
 }
