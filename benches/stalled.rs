@@ -27,7 +27,7 @@ pub async fn run() -> anyhow::Result<()> {
         ping_all(&mut others, &mut without).await?;
         // The response is held and never read: all that it can send waits.
         let mut sender = central.connection().await?;
-        let stalled = post_exec(&central, &mut sender, &["zeros", &STALLED_BYTES.to_string()], "text/plain").await?;
+        let stalled = post_exec(&central, &mut sender, &["get", &STALLED_BYTES.to_string()], "text/plain").await?;
         tokio::time::sleep(Duration::from_millis(300)).await;
         ping_all(&mut others, &mut with).await?;
         drop(stalled);
@@ -49,7 +49,8 @@ pub async fn run() -> anyhow::Result<()> {
 }
 
 async fn open(client: &Client) -> anyhow::Result<(ExecWriter, ExecReader)> {
-    let request = ExecRequest { command: vec!["cat".into()], stdin: Some(Stdin::Follows(true)), namespace: None };
+    let command = ["apply", "-f", "-"].map(str::to_owned).to_vec();
+    let request = ExecRequest { command, stdin: Some(Stdin::Follows(true)), namespace: None };
     Ok(client.exec(&"c0".parse()?, &request).await?)
 }
 

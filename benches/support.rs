@@ -25,9 +25,9 @@ use tempfile::TempDir;
 const KUBECTL: &str = r#"#!/bin/sh
 case "$1" in
 version) echo '{"clientVersion":{"gitVersion":"v1.36.3"}}' ;;
-noop) ;;
-cat) exec /bin/cat ;;
-zeros) exec /usr/bin/head -c "$2" /dev/zero ;;
+options) ;;
+apply) exec /bin/cat ;;
+get) exec /usr/bin/head -c "$2" /dev/zero ;;
 esac
 "#;
 

@@ -14,7 +14,7 @@ pub async fn run() -> anyhow::Result<()> {
 
     let mut sender = central.connection().await?;
     let start = Instant::now();
-    let bytes = drain(post_exec(&central, &mut sender, &["zeros", &BYTES.to_string()], "text/plain").await?).await?;
+    let bytes = drain(post_exec(&central, &mut sender, &["get", &BYTES.to_string()], "text/plain").await?).await?;
     anyhow::ensure!(bytes == BYTES, "{bytes} bytes came");
     report("POST exec, text/plain", start);
 
@@ -22,7 +22,7 @@ pub async fn run() -> anyhow::Result<()> {
     let status = Command::new(env!("CARGO_BIN_EXE_mk8s"))
         .args(["--server", &central.url, "--cluster", "c0", "--ca-file"])
         .arg(central.ca_file())
-        .args(["kubectl", "zeros", &BYTES.to_string()])
+        .args(["kubectl", "get", &BYTES.to_string()])
         .env("MK8S_CONFIG", central.dir.path().join("client.yaml"))
         .stdout(Stdio::null())
         .status()?;
