@@ -37,10 +37,10 @@ torture:
 requests:
     MK8S_TEST_REQUESTS=1000000 cargo test --locked --test it request_info -- --nocapture
 
-# Fuzz request targets and decisions; needs nightly Rust and cargo-fuzz. `just fuzz -max_total_time=120` ends.
-fuzz *args:
-    mkdir -p fuzz/corpus/request
-    cargo +nightly fuzz run --sanitizer none request fuzz/corpus/request fuzz/seeds/request -- -dict=fuzz/request.dict {{ args }}
+# Fuzz request targets and decisions (`request`) or header rules (`headers`); needs nightly Rust and cargo-fuzz. `just fuzz headers -max_total_time=120` ends.
+fuzz target="request" *args:
+    mkdir -p fuzz/corpus/{{ target }}
+    cargo +nightly fuzz run --sanitizer none {{ target }} fuzz/corpus/{{ target }} fuzz/seeds/{{ target }} -- -dict=fuzz/{{ target }}.dict {{ args }}
 
 # Run everything on this machine, with a test cluster if the current kube context does not answer.
 demo:

@@ -24,6 +24,7 @@ pub async fn run() -> anyhow::Result<()> {
         .arg(central.ca_file())
         .args(["kubectl", "get", &BYTES.to_string()])
         .env("MK8S_CONFIG", central.dir.path().join("client.yaml"))
+        .env("MK8S_TOKEN", &central.token)
         .stdout(Stdio::null())
         .status()?;
     anyhow::ensure!(status.success());

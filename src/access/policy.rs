@@ -30,9 +30,11 @@
 mod asked;
 mod check;
 mod check_resource;
+mod listing;
 mod pattern;
 mod refusal;
 mod resource;
+mod review;
 mod rule;
 mod verbs;
 
@@ -51,6 +53,8 @@ pub struct Policy {
     permissions: Vec<CompiledRule>,
     denials: Vec<CompiledRule>,
     closed: Option<Box<str>>,
+    /// The rules as they were, to be shown.
+    source: ClusterRules,
 }
 
 /// Whether a request may go on.
@@ -92,12 +96,12 @@ impl Policy {
     /// Compiles the rules. `closed` is a namespace that only permissions cover which name it (that of the agent).
     pub fn compile(rules: ClusterRules, closed: Option<&str>) -> Self {
         let mut policy = Self { closed: closed.map(Into::into), ..Self::default() };
-        for RoleRules { role, permissions, deny } in rules.roles {
-            let place = policy.roles.len();
-            policy.roles.push(role);
+        for (place, RoleRules { role, permissions, deny }) in rules.roles.iter().enumerate() {
+            policy.roles.push(role.clone());
             policy.permissions.extend(permissions.iter().map(|rule| CompiledRule::new(place, rule, Sense::Permit)));
             policy.denials.extend(deny.iter().map(|rule| CompiledRule::new(place, rule, Sense::Deny)));
         }
+        policy.source = rules;
         policy
     }
 

@@ -7,12 +7,13 @@ use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
+use http_body_util::{Either, Full};
 use hyper::body::Incoming;
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
 /// A body that breaks off when it is cut, and whose trailers do not cross: they are headers that nobody has checked.
 pub struct Filtered {
-    inner: Incoming,
+    inner: Either<Incoming, Full<Bytes>>,
     cut: Pin<Box<WaitForCancellationFutureOwned>>,
     /// What has to live as long as the body.
     _held: Option<Box<dyn Any + Send + Sync>>,
@@ -21,7 +22,12 @@ pub struct Filtered {
 impl Filtered {
     /// A body that is cut when `cut` is cancelled.
     pub fn new(inner: Incoming, cut: CancellationToken) -> Self {
-        Self { inner, cut: Box::pin(cut.cancelled_owned()), _held: None }
+        Self { inner: Either::Left(inner), cut: Box::pin(cut.cancelled_owned()), _held: None }
+    }
+
+    /// The same of a body that is there already.
+    pub fn whole(bytes: Bytes, cut: CancellationToken) -> Self {
+        Self { inner: Either::Right(Full::new(bytes)), cut: Box::pin(cut.cancelled_owned()), _held: None }
     }
 
     /// Keeps something as long as the body.

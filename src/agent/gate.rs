@@ -6,6 +6,7 @@
 mod answer;
 mod connection;
 mod report;
+mod review;
 mod session;
 
 use std::net::{Ipv4Addr, SocketAddr};
@@ -120,6 +121,7 @@ impl Gate {
         };
         let mut session = Session::new(caller.name.to_owned(), identity, self.policy(rules), Some(calls));
         session.has_cache = caller.has_cache;
+        session.groups = caller.groups.to_vec();
         self.register(session)
     }
 

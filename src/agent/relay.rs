@@ -22,6 +22,7 @@ use tower::{BoxError, Layer, ServiceExt as _, service_fn};
 
 use super::body::Filtered;
 use crate::kubernetes::headers::{self, Identity, Impersonating, Upgrade};
+use crate::kubernetes::reviews::InvalidAnswer;
 use crate::kubernetes::target::Target;
 use dialer::Dialer;
 
@@ -75,6 +76,9 @@ pub enum RelayError {
     /// It changed the protocol without having been asked to, or to another one.
     #[error("the API server changed the protocol to another than it was asked for")]
     Protocol,
+    /// It answered a review of the caller's rights in another form than it was asked for.
+    #[error(transparent)]
+    Review(#[from] InvalidAnswer),
 }
 
 impl Upstream {

@@ -112,10 +112,11 @@ fn own_path(location: &HeaderValue, origin: &str) -> Option<HeaderValue> {
     if own { HeaderValue::from_str(path).ok() } else { None }
 }
 
-/// The names in all `Connection` headers.
+/// The names in all `Connection` headers; what is beside them and cannot be a name hides none.
 fn named_in_connection(headers: &HeaderMap) -> Vec<&str> {
-    let values = headers.get_all(CONNECTION).iter().filter_map(|value| value.to_str().ok());
-    values.flat_map(|value| value.split(',')).map(str::trim).filter(|name| !name.is_empty()).collect()
+    let values = headers.get_all(CONNECTION).iter().map(HeaderValue::as_bytes);
+    let names = values.flat_map(|value| value.split(|byte| *byte == b',')).map(<[u8]>::trim_ascii);
+    names.filter_map(|name| str::from_utf8(name).ok()).filter(|name| !name.is_empty()).collect()
 }
 
 /// The subprotocols that are no bearer tokens.

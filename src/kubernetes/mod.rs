@@ -6,6 +6,7 @@ pub mod headers;
 pub mod kubectl;
 mod query;
 pub mod request_info;
+pub mod reviews;
 mod selector;
 pub mod status;
 pub mod target;

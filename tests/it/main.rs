@@ -21,6 +21,7 @@ mod lifecycle;
 mod policy;
 mod proxy;
 mod request_info;
+mod reviews;
 mod revocation;
 mod roles;
 mod same_as_direct;

@@ -70,6 +70,19 @@ impl CompiledRule {
         }
     }
 
+    /// Whether this denial could cover something of what is asked, where `*` in a text of it stands for anything.
+    pub(super) fn may_deny(&self, asked: &Asked<'_>) -> bool {
+        let is_path = |pattern: &ResourcePattern| matches!(pattern, ResourcePattern::Path(_));
+        match asked {
+            Asked::Path { .. } => self.resources.iter().any(|r| is_path(r) || matches!(r, ResourcePattern::Everything)),
+            Asked::Resource(asked) => {
+                let within = asked.namespace.is_none() || self.is_in(asked.namespace.as_ref());
+                let verb = self.verbs.any_of(asked.verb.and(Verbs::KUBECTL));
+                within && verb && !self.resources.iter().all(is_path)
+            }
+        }
+    }
+
     fn is_in(&self, namespace: Option<&Text<'_>>) -> bool {
         match namespace {
             None => self.everywhere,

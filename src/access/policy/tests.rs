@@ -6,6 +6,7 @@ mod decisions;
 mod denials;
 mod places;
 mod properties;
+mod reviews;
 mod words;
 
 use super::*;

@@ -35,6 +35,8 @@ impl Verbs {
     pub(super) const READ: Self = Self(Self::GET.0 | Self::LIST.0 | Self::WATCH.0);
     /// Verbs of Kubernetes.
     pub(super) const KUBERNETES: Self = Self(0xff);
+    /// Words of kubectl.
+    pub(super) const KUBECTL: Self = Self(0xff00);
     /// Methods, which are the verbs of paths.
     pub(super) const METHODS: Self = Self(
         Self::GET.0 | Self::PATCH.0 | Self::DELETE.0 | Self::POST.0 | Self::PUT.0 | Self::HEAD.0 | Self::OPTIONS.0,

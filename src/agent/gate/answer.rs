@@ -20,10 +20,11 @@ use crate::agent::relay::{Outgoing, RelayError};
 use crate::kubernetes::attributes::{Attributes, needed};
 use crate::kubernetes::headers::Upgrade;
 use crate::kubernetes::request_info::{RequestInfo, ResourceInfo};
+use crate::kubernetes::reviews::Review;
 use crate::kubernetes::status::Status;
 use crate::kubernetes::target::Target;
 
-type Answer = Response<Either<Full<Bytes>, Filtered>>;
+pub(super) type Answer = Response<Either<Full<Bytes>, Filtered>>;
 
 /// The methods that Kubernetes knows.
 const METHODS: [Method; 7] =
@@ -43,8 +44,9 @@ struct Refused {
 }
 
 /// A request that is allowed, while it runs.
-struct Allowed {
-    session: Arc<Session>,
+pub(super) struct Allowed {
+    /// Whose it is.
+    pub(super) session: Arc<Session>,
     running: Running,
     place: tokio::sync::OwnedSemaphorePermit,
 }
@@ -67,6 +69,7 @@ impl Inner {
         };
         let report = Report::new(session.clone(), verb, raw);
         let ended = session.ended.clone();
+        let upgrades = Upgrade::of(request.method(), request.version(), request.headers()).is_some();
         let answering = async {
             match self.decide(&session, question) {
                 Ok((question, allowed)) => self.relay(question, allowed, request, report).await,
@@ -77,11 +80,16 @@ impl Inner {
                 }
             }
         };
-        tokio::select! {
+        let mut answer = tokio::select! {
             biased;
-            () = ended.cancelled() => Err(io::ErrorKind::ConnectionAborted.into()),
-            answer = answering => answer,
+            () = ended.cancelled() => return Err(io::ErrorKind::ConnectionAborted.into()),
+            answer = answering => answer?,
+        };
+        if upgrades && answer.status() != StatusCode::SWITCHING_PROTOCOLS {
+            // What follows on this connection was meant for another protocol.
+            answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
         }
+        Ok(answer)
     }
 
     /// Whether the request may go on; else the answer, and what was missing.
@@ -131,18 +139,15 @@ impl Inner {
         };
         let body = Filtered::new(body, allowed.session.ended.clone());
         let has_cache = allowed.session.has_cache;
-        let answer = match (upgrade, on_upgrade) {
-            (Some(upgrade), Some(client)) => self.upgrade(outgoing, upgrade, body, client, allowed).await,
+        let answer = match (Review::of(&question.info), upgrade, on_upgrade) {
+            (Some(review), ..) => self.review(review, outgoing, body, allowed).await,
+            (_, Some(upgrade), Some(client)) => self.upgrade(outgoing, upgrade, body, client, allowed).await,
             _ => self.options.upstream.send(outgoing, body).await.map(|response| {
                 let cut = allowed.session.ended.clone();
                 response.map(|body| Either::Right(Filtered::new(body, cut).holding((allowed.running, allowed.place))))
             }),
         };
-        let mut answer = answer.unwrap_or_else(|error| unanswered(&error));
-        if upgrade.is_some() && answer.status() != StatusCode::SWITCHING_PROTOCOLS {
-            // What follows on this connection was meant for another protocol.
-            answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
-        }
+        let answer = answer.unwrap_or_else(|error| unanswered(&error));
         self.notice(&question.info, answer.status(), has_cache);
         report.send(answer.status().as_u16(), None).await;
         Ok(answer)
@@ -253,7 +258,7 @@ fn bearer(headers: &HeaderMap) -> Option<&str> {
     scheme.eq_ignore_ascii_case("bearer").then_some(token)
 }
 
-fn refusal(status: &Status) -> Answer {
+pub(super) fn refusal(status: &Status) -> Answer {
     status.response().map(|body| Either::Left(Full::new(body)))
 }
 

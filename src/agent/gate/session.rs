@@ -10,6 +10,7 @@ use tokio_util::task::TaskTracker;
 use crate::access::{Decision, Policy, TokenHash};
 use crate::kubernetes::attributes::Attributes;
 use crate::kubernetes::headers::Identity;
+use crate::kubernetes::reviews::{Asked, Finding};
 use crate::model::ApiCall;
 use crate::tunnel::exec::ExecEvent;
 
@@ -20,6 +21,8 @@ const MAX_REQUESTS: usize = 256;
 pub struct Session {
     /// Whose it is, for texts.
     pub user: String,
+    /// The caller's groups.
+    pub groups: Vec<String>,
     /// Whom its requests act as; `None` for the agent itself.
     pub identity: Option<Identity>,
     /// Ends all its requests.
@@ -66,6 +69,7 @@ impl Session {
     ) -> Self {
         Self {
             user,
+            groups: Vec::new(),
             identity,
             ended: CancellationToken::new(),
             places: Arc::new(Semaphore::new(MAX_REQUESTS)),
@@ -87,6 +91,13 @@ impl Session {
         rights.next += 1;
         rights.running.insert(id, needed);
         Ok(Running { session: self.clone(), id })
+    }
+
+    /// What there is to say to a question about the caller's own rights.
+    pub fn review(&self, asked: &Asked) -> Finding {
+        // Who acts as the agent is the agent to the cluster.
+        let acting = self.identity.is_none().then_some((self.user.as_str(), self.groups.as_slice()));
+        self.rights().policy.review(asked, acting)
     }
 
     /// Replaces the rights. When one of the running requests is no longer allowed, or nothing is, all is over.

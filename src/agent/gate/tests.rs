@@ -1,5 +1,8 @@
 //! The gate in front of an API server that tells what it has got.
 
+mod headers;
+mod reviews;
+
 use std::convert::Infallible;
 use std::time::Duration;
 
@@ -57,6 +60,7 @@ async fn answer(
     let mut response = Response::new(Full::new(Bytes::from_static(b"{}")));
     *response.status_mut() = StatusCode::from_bytes(wanted.as_bytes()).unwrap();
     response.headers_mut().insert("set-cookie", "a=b".parse().unwrap());
+    response.headers_mut().insert("content-type", "application/json".parse().unwrap());
     if wanted == "302" {
         response.headers_mut().insert("location", "https://evil.example.com/".parse().unwrap());
     }
@@ -94,11 +98,17 @@ impl Scene {
     }
 
     async fn tls(&self) -> TlsStream<TcpStream> {
+        self.tls_for(&[]).await
+    }
+
+    /// A connection for one of these protocols.
+    async fn tls_for(&self, protocols: &[&[u8]]) -> TlsStream<TcpStream> {
         let mut roots = rustls::RootCertStore::empty();
         roots
             .add(rustls::pki_types::CertificateDer::from_pem_slice(self.gate.authority().as_bytes()).unwrap())
             .unwrap();
-        let config = rustls::ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
+        let mut config = rustls::ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
+        config.alpn_protocols = protocols.iter().map(|protocol| protocol.to_vec()).collect();
         let stream = TcpStream::connect(self.gate.address()).await.unwrap();
         let name = rustls::pki_types::ServerName::try_from("127.0.0.1").unwrap();
         TlsConnector::from(Arc::new(config)).connect(name, stream).await.unwrap()

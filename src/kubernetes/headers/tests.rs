@@ -195,3 +195,10 @@ fn nobody_becomes_a_user_or_a_group_of_the_system() {
     }
     assert!(Identity::new("jörg@example.com", &[]).is_ok());
 }
+
+#[test]
+fn bytes_in_connection_that_are_no_name_hide_none() {
+    let mut headers = map(&[("X-Hop", "1"), ("X-Other", "1"), ("Accept", "a")]);
+    headers.append(CONNECTION, HeaderValue::from_bytes(b"x-hop, \xff\xfe,\tX-Other ").unwrap());
+    assert_eq!(request(&headers).unwrap(), map(&[("Accept", "a")]));
+}
