@@ -24,7 +24,7 @@ Exit codes:
     8  the server's certificate is not trusted
   130  interrupted
 `mk8s kubectl` ends with the exit code of kubectl, `mk8s auth can-i` with 0 for yes and 1 for no; their own failures
-are never 0 or 1 (2 stands in for 1).";
+are never 0 or 1 (2 stands in for 1). `mk8s shell` ends with the exit code of the shell.";
 
 /// An exit code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -136,6 +136,10 @@ fn classify(error: &anyhow::Error) -> (Exit, Option<String>) {
     match error.downcast_ref::<LockError>() {
         Some(LockError::File(_)) => return (Exit::USAGE, None),
         Some(LockError::Busy { .. }) => return (Exit::FAILURE, Some("end the other command, then try again".into())),
+        Some(LockError::Kubeconfig { file, .. }) => {
+            let hint = format!("if no kubectl or mk8s runs any more, remove it: rm {}", file.display());
+            return (Exit::FAILURE, Some(hint));
+        }
         None => {}
     }
     match error.downcast_ref::<ClientError>() {

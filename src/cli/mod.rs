@@ -6,8 +6,10 @@ mod auth;
 mod clusters;
 mod completion;
 mod config;
+mod credential;
 mod demo;
 mod exit;
+mod kubeconfig;
 mod kubectl;
 mod login;
 mod logout;
@@ -18,6 +20,7 @@ mod refresh;
 mod runtime;
 mod serve;
 mod session;
+mod shell;
 mod status;
 mod tokens;
 mod trust;
@@ -63,6 +66,15 @@ enum Command {
     /// Run kubectl in a cluster; everything after this word is kubectl's
     #[command(visible_alias = "k", disable_help_flag = true)]
     Kubectl(kubectl::KubectlArgs),
+    /// Let native clients (kubectl, helm, k9s) use the clusters
+    #[command(subcommand)]
+    Kubeconfig(kubeconfig::KubeconfigCommand),
+    /// Print your token in the form in which kubectl asks for it; the kubeconfig of mk8s runs this
+    Credential,
+    /// Print what makes this shell's kubectl speak to one cluster: eval "$(mk8s env NAME)"
+    Env(shell::EnvArgs),
+    /// Start a shell, or a command, whose kubectl speaks to one cluster
+    Shell(shell::ShellArgs),
     /// Administer users, roles and clusters
     #[command(subcommand)]
     Admin(admin::AdminCommand),
@@ -108,6 +120,10 @@ fn dispatch(cli: Cli, kubectl: Vec<OsString>) -> anyhow::Result<Exit> {
         Command::Auth(command) => runtime::client(auth::run(&session, command)),
         Command::Clusters(command) => runtime::client(clusters::run(&session, command)),
         Command::Kubectl(_) => runtime::client(kubectl::run(&session, kubectl)),
+        Command::Kubeconfig(command) => runtime::client(kubeconfig::run(&session, command)),
+        Command::Credential => credential::run(&session),
+        Command::Env(args) => runtime::client(shell::env(&session, args)),
+        Command::Shell(args) => runtime::client(shell::run(&session, args)),
         Command::Admin(command) => runtime::client(admin::run(&session, command)),
         Command::Serve(command) => serve::run(command),
         Command::Demo(args) => runtime::server(demo::run(args)),

@@ -39,6 +39,8 @@ pub struct Session {
     pub ca_file: Option<PathBuf>,
     /// The pin of the one authority, where there is no file.
     pub ca_pin: Option<String>,
+    /// Whether a command with nothing but the server would trust the same.
+    pub remembers_authority: bool,
     /// The cluster, if one is chosen.
     pub cluster: Option<String>,
     /// Who asks.
@@ -54,6 +56,14 @@ enum Source {
     Stored(Box<StoredSession>),
     /// Nobody is logged in.
     Nobody,
+}
+
+/// What is shown to central.
+pub enum Held {
+    /// `MK8S_TOKEN`.
+    ApiToken(Token),
+    /// A session, whose access token is good.
+    Session(Box<StoredSession>),
 }
 
 impl SessionArgs {
@@ -77,12 +87,13 @@ impl SessionArgs {
         };
         // The remembered authority and cluster belong to the remembered server.
         let remembered = if state.is_for(&server) { state } else { ClientState::default() };
+        let remembers_authority = self.ca_file().is_none_or(|file| remembered.ca_file.as_ref() == Some(&file));
         let (ca_file, ca_pin) = match self.ca_file() {
             Some(file) => (Some(file), None),
             None => (remembered.ca_file, remembered.ca_pin),
         };
         let cluster = given(self.cluster.as_deref()).or(remembered.cluster.map(String::from));
-        Ok(Session { server, ca_file, ca_pin, cluster, source, state_file })
+        Ok(Session { server, ca_file, ca_pin, remembers_authority, cluster, source, state_file })
     }
 
     /// The server that was given for this command.
@@ -100,18 +111,34 @@ impl Session {
     /// A client for the central that shows who asks; the access token of a session is renewed first if it has to be.
     pub async fn client(&self) -> anyhow::Result<Client> {
         let client = self.anonymous()?;
-        let credential = match &self.source {
-            Source::Environment(token) => Credential::ApiToken(token.clone()),
-            Source::Stored(stored) if stored.is_fresh(Timestamp::now()) => {
-                Credential::AccessToken(stored.access_token.clone())
-            }
-            Source::Stored(_) => {
-                let renewed = refresh::renew_stored(&self.state_file, &self.server, &client).await?;
-                Credential::AccessToken(renewed.access_token)
-            }
-            Source::Nobody => return Err(not_logged_in(&self.server).into()),
+        let held = match self.held()? {
+            Some(held) => held,
+            None => self.renewed(&client).await?,
+        };
+        let credential = match held {
+            Held::ApiToken(token) => Credential::ApiToken(token),
+            Held::Session(session) => Credential::AccessToken(session.access_token),
         };
         Ok(client.with_credential(credential))
+    }
+
+    /// What can be shown as it is, found without the network; `None` if the access token has to be renewed first.
+    ///
+    /// # Errors
+    /// Nobody is logged in.
+    pub fn held(&self) -> Result<Option<Held>, CliError> {
+        match &self.source {
+            Source::Environment(token) => Ok(Some(Held::ApiToken(token.clone()))),
+            Source::Stored(stored) if stored.is_fresh(Timestamp::now()) => Ok(Some(Held::Session(stored.clone()))),
+            Source::Stored(_) => Ok(None),
+            Source::Nobody => Err(not_logged_in(&self.server)),
+        }
+    }
+
+    /// The same with a renewed access token. `client` shows no credential.
+    pub async fn renewed(&self, client: &Client) -> anyhow::Result<Held> {
+        let renewed = refresh::renew_stored(&self.state_file, &self.server, client).await?;
+        Ok(Held::Session(Box::new(renewed)))
     }
 
     /// A client that shows no credential.

@@ -1,6 +1,7 @@
 //! The HTTP client of central: what the command line calls. One file per noun.
 
 mod auth;
+mod authority;
 mod clusters;
 mod credential;
 mod error;

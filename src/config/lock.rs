@@ -28,6 +28,14 @@ pub enum LockError {
         /// How long was waited.
         waited: Duration,
     },
+    /// Another program changes a kubeconfig, or has left its lock behind.
+    #[error("another program has been changing the kubeconfig for {} s (there is {})", .waited.as_secs(), .file.display())]
+    Kubeconfig {
+        /// The file that is the lock.
+        file: PathBuf,
+        /// How long was waited.
+        waited: Duration,
+    },
     /// The file cannot be made or locked.
     #[error(transparent)]
     File(#[from] ConfigError),

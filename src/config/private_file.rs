@@ -22,6 +22,24 @@ pub fn replace(path: &Path, text: &str) -> Result<(), ConfigError> {
     Ok(())
 }
 
+/// Like [`replace`], but a file that exists keeps its mode.
+///
+/// # Errors
+/// The file cannot be written; then what was there is untouched.
+pub fn rewrite(path: &Path, text: &str) -> Result<(), ConfigError> {
+    let wrong = |e| ConfigError::write(path, e);
+    let target = follow(path).map_err(wrong)?;
+    let file = temporary(&target, text).map_err(wrong)?;
+    match fs::metadata(&target) {
+        Ok(old) => file.as_file().set_permissions(old.permissions()).map_err(wrong)?,
+        Err(e) if e.kind() == io::ErrorKind::NotFound => {}
+        Err(e) => return Err(wrong(e)),
+    }
+    file.persist(&target).map_err(|e| wrong(e.error))?;
+    sync_directory(&target);
+    Ok(())
+}
+
 /// Like [`replace`], but refuses to touch a file that exists.
 ///
 /// # Errors
@@ -68,7 +86,11 @@ pub(super) fn directory(path: &Path) -> PathBuf {
     path.parent().filter(|p| !p.as_os_str().is_empty()).map_or_else(|| PathBuf::from("."), Path::to_owned)
 }
 
-pub(super) fn create_directory(path: &Path) -> io::Result<()> {
+/// Makes a directory with all that lead to it, each with mode 0700.
+///
+/// # Errors
+/// It cannot be made.
+pub fn create_directory(path: &Path) -> io::Result<()> {
     let mut builder = fs::DirBuilder::new();
     builder.recursive(true);
     #[cfg(unix)]
@@ -100,6 +122,19 @@ mod tests {
         fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
         replace(&path, "y").unwrap();
         assert_eq!((mode(&path), fs::read_to_string(&path).unwrap().as_str()), (0o600, "y"));
+    }
+
+    #[test]
+    fn a_mode_is_kept_by_a_file_that_is_rewritten() {
+        let dir = tempfile::tempdir().unwrap();
+        let (path, link) = (dir.path().join("new/config"), dir.path().join("link"));
+        rewrite(&path, "x").unwrap();
+        assert_eq!(mode(&path), 0o600);
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
+        symlink("new/config", &link).unwrap();
+        rewrite(&link, "y").unwrap();
+        assert!(link.is_symlink());
+        assert_eq!((mode(&path), fs::read_to_string(&path).unwrap().as_str()), (0o640, "y"));
     }
 
     #[test]

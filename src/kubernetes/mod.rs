@@ -3,6 +3,7 @@
 pub mod attributes;
 pub mod built_in_resources;
 pub mod headers;
+pub mod kubeconfig;
 pub mod kubectl;
 mod query;
 pub mod request_info;

@@ -3,6 +3,7 @@
 pub mod authority;
 pub mod connect;
 pub mod ephemeral;
+pub mod export;
 mod pin;
 pub mod probe;
 pub mod server;

@@ -15,6 +15,7 @@ mod database;
 mod forged;
 mod impersonation;
 mod kills;
+mod kubeconfig;
 mod kubectl_agreement;
 mod kubectl_table;
 mod lifecycle;
