@@ -34,10 +34,15 @@ impl<T> Authorized<T> {
     pub fn rights(&self) -> &Rights {
         &self.rights
     }
+
+    /// The same, to be kept: two are the same rights when they are one.
+    pub fn shared_rights(&self) -> &Arc<Rights> {
+        &self.rights
+    }
 }
 
 /// Checks that the caller may use a thing of a cluster: whoever may do anything at all in the cluster may try, and each
-/// request is decided by its own.
+/// request is decided by its own. `closed` is the namespace that the cluster's agent closes, see [`RoleBook::rights`].
 ///
 /// # Errors
 /// The caller may do nothing in the cluster.
@@ -45,9 +50,10 @@ pub fn authorize<T>(
     book: &RoleBook,
     caller: Caller,
     cluster: &ClusterName,
+    closed: Option<&str>,
     subject: T,
 ) -> Result<Authorized<T>, Denied> {
-    let rights = book.rights(caller.roles(), cluster);
+    let rights = book.rights(caller.roles(), cluster, closed);
     if !rights.policy().allows_anything() {
         return Err(Denied);
     }
@@ -89,12 +95,12 @@ mod tests {
             role("never", vec![], vec![everywhere]),
         ]);
         let (dev, prod) = ("dev".parse().unwrap(), "prod".parse().unwrap());
-        let authorized = authorize(&book, with_roles(&["dev"]), &dev, 7).unwrap();
+        let authorized = authorize(&book, with_roles(&["dev"]), &dev, None, 7).unwrap();
         assert_eq!((*authorized.subject(), authorized.caller().groups()), (7, vec!["mk8s:dev".to_owned()]));
         assert_eq!(authorized.rights().rules().roles.len(), 1);
-        assert_eq!(authorize(&book, with_roles(&["dev"]), &prod, 7).unwrap_err(), Denied);
+        assert_eq!(authorize(&book, with_roles(&["dev"]), &prod, None, 7).unwrap_err(), Denied);
         for nothing in [&[][..], &["empty"], &["never"], &["deleted"]] {
-            assert_eq!(authorize(&book, with_roles(nothing), &dev, 7).unwrap_err(), Denied, "{nothing:?}");
+            assert_eq!(authorize(&book, with_roles(nothing), &dev, None, 7).unwrap_err(), Denied, "{nothing:?}");
         }
     }
 }

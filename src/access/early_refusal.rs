@@ -87,7 +87,7 @@ mod tests {
     ) -> Option<String> {
         let (name, permissions) = ("team".parse().unwrap(), vec![permissions]);
         let role = Role { name, description: String::new(), permissions, deny, built_in: false };
-        let rights = RoleBook::new(vec![role.clone()]).rights(&[role.name], &"dev".parse().unwrap());
+        let rights = RoleBook::new(vec![role.clone()]).rights(&[role.name], &"dev".parse().unwrap(), None);
         certain_refusal(&rights, given, |namespace| {
             vec![Need { any: resources.iter().map(|resource| get(resource, Some(namespace))).collect() }]
         })

@@ -17,6 +17,7 @@ use tracing::{debug, warn};
 
 use super::exec::{Command, Launcher};
 use super::workdir::{make_read_only, remove_tree};
+use crate::kubernetes::request_info::{RequestInfo, ResourceInfo};
 
 /// How long the agent waits for the first cache before it takes commands.
 const FIRST_TIMEOUT: Duration = Duration::from_secs(5);
@@ -50,6 +51,21 @@ pub struct Signals {
     pub changed: Notify,
     /// A command has asked for what there is: it found nothing, or did not look.
     pub missed: Notify,
+}
+
+impl Signals {
+    /// Something was done: whether the cache is out of date now.
+    pub fn notice(&self, info: &RequestInfo) {
+        let RequestInfo::Resource(ResourceInfo { verb, group, resource, .. }) = info else { return };
+        let writes = ["create", "update", "patch", "delete", "deletecollection"].contains(&verb.as_str());
+        let defines = matches!(
+            (group.as_str(), resource.as_str()),
+            ("apiextensions.k8s.io", "customresourcedefinitions") | ("apiregistration.k8s.io", "apiservices")
+        );
+        if writes && defines {
+            self.changed.notify_one();
+        }
+    }
 }
 
 /// The newest cache. Cheap to clone.

@@ -5,6 +5,7 @@ mod body;
 mod cluster;
 mod discovery;
 mod exec;
+mod forward;
 mod gate;
 mod input;
 mod kubeconfig;
@@ -35,6 +36,7 @@ use crate::tunnel::dial::Load;
 use cluster::Cluster;
 use discovery::{Discovery, Signals};
 use exec::{Kubectl, Launcher};
+use forward::Forwarder;
 use gate::{Gate, GateOptions};
 use presence::Presence;
 use workdir::WorkDir;
@@ -130,6 +132,7 @@ pub async fn run(config: AgentConfig, stop: CancellationToken) -> Result<(), Age
     let tunnels = tunnels::Tunnels {
         control,
         kubectl: kubectl.clone(),
+        forwarder: gate.forwarder.clone(),
         reconnected: presence.reconnected.clone(),
         load: Load::default(),
         stop: stop.clone(),
@@ -146,6 +149,7 @@ pub async fn run(config: AgentConfig, stop: CancellationToken) -> Result<(), Age
         warn!("the grace period is over, commands that still run are ended");
     }
     kubectl.end_all();
+    gate.forwarder.end_all();
     commands.wait().await;
     caching.abort();
     gate.gate.stop();
@@ -154,9 +158,10 @@ pub async fn run(config: AgentConfig, stop: CancellationToken) -> Result<(), Age
     Ok(())
 }
 
-/// The gate, and the cache that its requests keep up to date.
+/// The gate and its like for the requests that central forwards, and the cache that both keep up to date.
 struct OpenGate {
     gate: Gate,
+    forwarder: Forwarder,
     discovery: Discovery,
 }
 
@@ -168,11 +173,14 @@ async fn open_gate(config: &AgentConfig, cluster: &Cluster) -> Result<OpenGate, 
         return Err(AgentError::Credential(why.into()));
     }
     let signals = Arc::new(Signals::default());
+    let upstream = cluster.upstream().await?;
+    let closed = kubernetes.namespace.clone().or_else(|| cluster.own_namespace().map(ToOwned::to_owned));
+    let forwarder = Forwarder::new(upstream.clone(), kubernetes.impersonate, closed.clone(), signals.clone());
     let gate = Gate::start(GateOptions {
-        upstream: cluster.upstream().await?,
+        upstream,
         impersonate: kubernetes.impersonate,
-        closed_namespace: kubernetes.namespace.clone().or_else(|| cluster.own_namespace().map(ToOwned::to_owned)),
+        closed_namespace: closed,
         signals: signals.clone(),
     });
-    Ok(OpenGate { gate: gate.await?, discovery: Discovery::new(signals) })
+    Ok(OpenGate { gate: gate.await?, forwarder, discovery: Discovery::new(signals) })
 }

@@ -38,7 +38,8 @@ const KEEPALIVE: Duration = Duration::from_secs(15);
 /// The credential headers are made by the layers of kube, which know tokens that are renewed.
 type Credential = BoxCloneSyncService<Request<Empty<Bytes>>, Response<()>, BoxError>;
 
-/// An API server, and the right to use it.
+/// An API server, and the right to use it. Cheap to clone.
+#[derive(Clone)]
 pub struct Upstream {
     client: Client<Dialer, Filtered>,
     dialer: Dialer,

@@ -14,6 +14,7 @@ use tracing::{info, warn};
 
 use super::backoff::Backoff;
 use super::exec::Kubectl;
+use super::forward::Forwarder;
 use crate::tunnel::control::ControlClient;
 use crate::tunnel::dial::{DialError, Load, TunnelSignals, dial, serve};
 
@@ -30,6 +31,8 @@ pub struct Tunnels {
     pub control: ControlClient,
     /// What is served.
     pub kubectl: Kubectl,
+    /// See [`Self::kubectl`].
+    pub forwarder: Forwarder,
     /// Rung when the first tunnel was opened again.
     pub reconnected: Arc<Notify>,
     /// How many streams run.
@@ -88,7 +91,7 @@ impl Tunnels {
         let dialled = dial(&self.control.connector, &self.control.central, &self.control.token).await?;
         let signals =
             TunnelSignals { stop: self.stop.child_token(), drained: CancellationToken::new(), load: self.load.clone() };
-        let mut serving = tracker.spawn(serve(dialled, self.kubectl.clone(), signals.clone()));
+        let mut serving = tracker.spawn(serve(dialled, self.kubectl.clone(), self.forwarder.clone(), signals.clone()));
         info!(slot, "tunnel open");
         if slot == 0 && !std::mem::take(first) {
             self.reconnected.notify_one();

@@ -18,7 +18,7 @@ use crate::tunnel::exec::ExecRights;
 const MAX_CACHED: usize = 8_192;
 
 /// How often a running stream's caller is checked without a change: its token may have expired.
-const RECHECK: Duration = Duration::from_secs(3);
+pub const RECHECK: Duration = Duration::from_secs(3);
 
 /// How long an agent may take to hear that rights have changed, before the command is ended.
 const TELL_TIMEOUT: Duration = Duration::from_secs(2);
@@ -51,8 +51,17 @@ struct Cached {
 pub struct Identified {
     /// Who it is.
     pub caller: Caller,
-    shown: TokenHash,
+    /// What it has shown.
+    pub shown: TokenHash,
     stamp: Stamp,
+}
+
+#[cfg(test)]
+impl Identified {
+    /// A caller that has just been identified by this.
+    pub fn new(caller: Caller, shown: TokenHash) -> Self {
+        Self { caller, shown, stamp: super::changes::Changes::default().stamp() }
+    }
 }
 
 impl Callers {
@@ -136,6 +145,17 @@ impl Central {
         Ok(Some(Caller::new(found.user, found.email, found.roles, credential, found.expires_at)))
     }
 
+    /// The caller of something that runs, as it is now; `None` when what it has shown counts no more.
+    pub async fn still(&self, identified: &Identified) -> Result<Option<Caller>, Failure> {
+        match identified.caller.credential() {
+            // The access token was valid when the stream began; the session is what may end.
+            Credential::Session { id } => {
+                self.by_session(id, identified.caller.user_id(), identified.caller.expires_at()).await
+            }
+            Credential::ApiToken { .. } => self.by_api_token(&identified.shown).await,
+        }
+    }
+
     /// Waits until the caller of a running command may not have it any more; why. On the way it tells the agent when the
     /// rights of the caller change from those that it was `told`. While the database does not answer, what runs goes on.
     pub async fn until_revoked(
@@ -152,17 +172,10 @@ impl Central {
                 // The sender lives as long as central.
                 let _ = tokio::time::timeout(RECHECK, changes.changed()).await;
             }
-            let found = match identified.caller.credential() {
-                // The access token was valid when the stream began; the session is what may end.
-                Credential::Session { id } => {
-                    self.by_session(id, identified.caller.user_id(), identified.caller.expires_at()).await
-                }
-                Credential::ApiToken { .. } => self.by_api_token(&identified.shown).await,
-            };
-            let rights = match found {
+            let rights = match self.still(identified).await {
                 Ok(None) => return "the session or token of the caller has ended",
                 Ok(Some(caller)) if caller.roles().is_empty() => return "the caller has no role any more",
-                Ok(Some(caller)) => self.rights(caller.roles(), cluster).await,
+                Ok(Some(caller)) => self.rights(caller.roles(), cluster, None).await,
                 Err(_) => continue,
             };
             let Ok(rights) = rights else { continue };

@@ -9,6 +9,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
+use nix::sys::socket::{setsockopt, sockopt};
 use rustls::ServerConfig;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
@@ -25,6 +26,21 @@ const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The most connections at once; more wait in the kernel's queue.
 const MAX_CONNECTIONS: usize = 16_384;
+
+/// After how much silence a client is asked whether it is still there, and how often: a watch may be silent for long,
+/// and what a client that is gone has left open would stay open.
+const KEEPALIVE: u32 = 30;
+
+/// Closes a connection from within one of its requests.
+#[derive(Clone, Default)]
+pub struct Hangup(CancellationToken);
+
+impl Hangup {
+    /// Closes it, whatever is still on its way.
+    pub fn hang_up(&self) {
+        self.0.cancel();
+    }
+}
 
 /// Accepts and serves connections until `stop`; the connections that are still open then.
 pub async fn accept_until(
@@ -66,13 +82,21 @@ pub async fn accept_until(
                 Err(error) => return debug!(%peer, %error, "no TLS connection"),
             };
             let builder = http_builder();
+            let hangup = Hangup::default();
+            let given = hangup.clone();
             let service = router.map_request(move |mut request: ::http::Request<hyper::body::Incoming>| {
                 request.extensions_mut().insert(Peer(peer.ip()));
+                request.extensions_mut().insert(given.clone());
                 request
             });
             let connection = builder.serve_connection_with_upgrades(io, TowerToHyperService::new(service));
-            if let Err(error) = watcher.watch(connection.into_owned()).await {
-                debug!(%peer, %error, "connection ended");
+            tokio::select! {
+                ended = watcher.watch(connection.into_owned()) => {
+                    if let Err(error) = ended {
+                        debug!(%peer, %error, "connection ended");
+                    }
+                }
+                () = hangup.0.cancelled() => debug!(%peer, "a connection whose client takes nothing was closed"),
             }
         });
     }
@@ -82,6 +106,9 @@ type Encrypted = Either<TcpStream, tokio_rustls::server::TlsStream<TcpStream>>;
 
 async fn encrypt(tcp: TcpStream, acceptor: Option<TlsAcceptor>) -> io::Result<Encrypted> {
     tcp.set_nodelay(true)?;
+    setsockopt(&tcp, sockopt::KeepAlive, &true)?;
+    setsockopt(&tcp, sockopt::TcpKeepIdle, &KEEPALIVE)?;
+    setsockopt(&tcp, sockopt::TcpKeepInterval, &KEEPALIVE)?;
     match acceptor {
         None => Ok(Either::Left(tcp)),
         Some(acceptor) => {

@@ -13,6 +13,7 @@ mod recover;
 mod registry;
 mod roles;
 mod route;
+mod running;
 mod sessions;
 mod state;
 mod tokens;
@@ -45,6 +46,7 @@ use changes::{Changes, POLL};
 use directory::Directory;
 use policies::Policies;
 use registry::Registry;
+use running::Running;
 use sessions::Lifetimes;
 use state::{Address, Central};
 
@@ -138,6 +140,7 @@ pub async fn bind(config: CentralConfig) -> Result<Bound, CentralError> {
         directory: Directory::default(),
         registry: Registry::default(),
         commands: TaskTracker::new(),
+        running: Running::default(),
         address: Address::new(&public_url, authority.as_ref().map(|authority| authority.pin().to_owned())),
     };
     Ok(Bound {
@@ -226,6 +229,7 @@ impl Bound {
         let background = [
             AbortOnDropHandle::new(tokio::spawn(follow(self.central.clone()))),
             AbortOnDropHandle::new(tokio::spawn(tidy(self.central.clone()))),
+            AbortOnDropHandle::new(tokio::spawn(self.central.clone().look_after_requests())),
         ];
         let router = http::routes(self.central.clone());
         let connections = listen::accept_until(self.listener, self.tls, router, stop).await;

@@ -41,8 +41,13 @@ impl Central {
         Ok(book)
     }
 
-    /// What these roles, in the order of their names, allow in a cluster.
-    pub async fn rights(&self, roles: &[RoleName], cluster: &ClusterName) -> Result<Arc<Rights>, Failure> {
-        Ok(self.role_book().await?.rights(roles, cluster))
+    /// What these roles, in the order of their names, allow in a cluster whose agent closes this namespace.
+    pub async fn rights(
+        &self,
+        roles: &[RoleName],
+        cluster: &ClusterName,
+        closed: Option<&str>,
+    ) -> Result<Arc<Rights>, Failure> {
+        Ok(self.role_book().await?.rights(roles, cluster, closed))
     }
 }

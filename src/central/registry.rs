@@ -1,7 +1,7 @@
 //! The open tunnels of each cluster.
 
 use std::collections::HashMap;
-use std::sync::{PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use futures_util::future::join_all;
@@ -42,8 +42,23 @@ impl Registry {
 
     /// The tunnel that has the least to do.
     pub fn least_loaded(&self, cluster: ClusterId) -> Option<Tunnel> {
+        self.least_loaded_of(cluster, |_| true)
+    }
+
+    /// The tunnel that has the least to do, to an agent that closes this namespace.
+    pub fn least_loaded_closing(&self, cluster: ClusterId, namespace: Option<&str>) -> Option<Tunnel> {
+        self.least_loaded_of(cluster, |tunnel| tunnel.closed_namespace().map(AsRef::as_ref) == namespace)
+    }
+
+    fn least_loaded_of(&self, cluster: ClusterId, fits: impl Fn(&Tunnel) -> bool) -> Option<Tunnel> {
         let all = self.0.read().unwrap_or_else(PoisonError::into_inner);
-        all.get(&cluster)?.iter().filter(|t| !t.is_draining()).min_by_key(|t| t.load()).cloned()
+        all.get(&cluster)?.iter().filter(|t| !t.is_draining() && fits(t)).min_by_key(|t| t.load()).cloned()
+    }
+
+    /// The namespace that the agent of a cluster closes, if one is connected.
+    pub fn closed_namespace(&self, cluster: ClusterId) -> Option<Arc<str>> {
+        let all = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        all.get(&cluster)?.iter().find(|t| !t.is_draining())?.closed_namespace().cloned()
     }
 
     /// Tells all agents that central leaves, for at most `timeout`.

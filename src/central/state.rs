@@ -8,6 +8,7 @@ use super::changes::Changes;
 use super::directory::Directory;
 use super::policies::Policies;
 use super::registry::Registry;
+use super::running::Running;
 use super::sessions::Lifetimes;
 use crate::access::{Hasher, KeyRing};
 use crate::model::Failure;
@@ -35,6 +36,8 @@ pub struct Central {
     pub(super) registry: Registry,
     /// The commands that outlive their HTTP request, because they run over a WebSocket.
     pub(super) commands: TaskTracker,
+    /// The requests to clusters that run.
+    pub(super) running: Running,
     /// How central is reached.
     pub(super) address: Address,
 }

@@ -14,7 +14,7 @@ const OF_THE_CONNECTION: [&str; 9] =
 const OF_THE_CLIENT: [&str; 5] = ["audit-id", "authorization", "cookie", "forwarded", "x-real-ip"];
 
 /// The same, by how the name begins.
-const PREFIXES_OF_THE_CLIENT: [&str; 4] = ["proxy-", "x-forwarded-", "x-mk8s-", "x-remote-"];
+const PREFIXES_OF_THE_CLIENT: [&str; 5] = ["mk8s-", "proxy-", "x-forwarded-", "x-mk8s-", "x-remote-"];
 
 /// How the headers begin by which a client acts as another user.
 const IMPERSONATE: &str = "impersonate-";

@@ -6,6 +6,7 @@ pub mod headers;
 pub mod kubeconfig;
 pub mod kubectl;
 mod query;
+pub mod question;
 pub mod request_info;
 pub mod reviews;
 mod selector;

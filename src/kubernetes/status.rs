@@ -1,11 +1,12 @@
 //! Errors in the form in which API servers report them: `Status` objects, in the very words of Kubernetes.
 
 use bytes::Bytes;
-use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue, WARNING, X_CONTENT_TYPE_OPTIONS};
+use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue, RETRY_AFTER, WARNING, X_CONTENT_TYPE_OPTIONS};
 use http::{Response, StatusCode};
 use serde_json::json;
 
 use super::attributes::Attributes;
+use crate::model::{ErrorCode, Failure};
 
 /// An error that any client of Kubernetes understands.
 #[derive(Clone, Debug, PartialEq)]
@@ -15,11 +16,12 @@ pub struct Status {
     message: String,
     details: Option<serde_json::Value>,
     warning: Option<String>,
+    retry_after: Option<u8>,
 }
 
 impl Status {
     fn new(code: StatusCode, reason: &'static str, message: impl Into<String>) -> Self {
-        Self { code, reason, message: message.into(), details: None, warning: None }
+        Self { code, reason, message: message.into(), details: None, warning: None, retry_after: None }
     }
 
     /// The client shows no credential that is valid.
@@ -50,6 +52,31 @@ impl Status {
     /// The caller makes more requests at once than it may.
     pub fn too_many_requests(message: impl Into<String>) -> Self {
         Self::new(StatusCode::TOO_MANY_REQUESTS, "TooManyRequests", message)
+    }
+
+    /// What failed, in words of mk8s. kubectl shows the warning where it hides the message, as for discovery.
+    pub fn of(failure: &Failure) -> Self {
+        let message = format!("mk8s: {}", failure.detail);
+        let warning = Some(message.clone());
+        let code = StatusCode::from_u16(failure.code.http_status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let (reason, message) = match failure.code {
+            ErrorCode::InvalidRequest => ("BadRequest", message),
+            ErrorCode::Unauthenticated => ("Unauthorized", "Unauthorized".to_owned()),
+            ErrorCode::Forbidden => ("Forbidden", format!("forbidden: {message}")),
+            ErrorCode::NotFound => ("NotFound", message),
+            ErrorCode::Conflict => ("Conflict", message),
+            ErrorCode::TooLarge => ("RequestEntityTooLarge", message),
+            ErrorCode::TooManyRequests => ("TooManyRequests", message),
+            ErrorCode::Unavailable => ("ServiceUnavailable", message),
+            ErrorCode::Timeout => ("Timeout", message),
+            ErrorCode::Internal => ("InternalError", message),
+        };
+        Self { warning, ..Self::new(code, reason, message) }
+    }
+
+    /// The client shall try again after so many seconds; clients of Kubernetes do.
+    pub fn retry_after(self, seconds: u8) -> Self {
+        Self { retry_after: Some(seconds), details: Some(json!({ "retryAfterSeconds": seconds })), ..self }
     }
 
     /// The API server could not be asked, or its answer makes no sense. kubectl shows the warning, not the message.
@@ -128,6 +155,9 @@ impl Status {
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache, private"));
+        if let Some(seconds) = self.retry_after {
+            headers.insert(RETRY_AFTER, HeaderValue::from(u16::from(seconds)));
+        }
         if let Some(warning) = &self.warning
             && let Ok(value) = HeaderValue::from_bytes(format!("299 - {}", quote(warning)).as_bytes())
         {
@@ -182,6 +212,37 @@ mod tests {
 
     fn object(status: &Status) -> serde_json::Value {
         serde_json::from_slice(status.response().body()).unwrap()
+    }
+
+    #[test]
+    fn a_failure_of_mk8s_is_shown_also_where_messages_are_hidden() {
+        let answer = |code, detail: &str| {
+            let response = Status::of(&Failure::new(code, detail)).response();
+            let object: serde_json::Value = serde_json::from_slice(response.body()).unwrap();
+            let text = |value: &serde_json::Value| value.as_str().unwrap().to_owned();
+            let warning = response.headers()[WARNING].to_str().unwrap().to_owned();
+            assert!(!response.headers().contains_key(RETRY_AFTER), "kubectl would try for minutes");
+            (response.status().as_u16(), text(&object["reason"]), text(&object["message"]), warning)
+        };
+        let is = |answer: (u16, String, String, String), expected: (u16, &str, &str, &str)| {
+            assert_eq!((answer.0, &*answer.1, &*answer.2, &*answer.3), expected);
+        };
+        is(
+            answer(ErrorCode::Unavailable, "cluster \"dev\" is offline"),
+            (
+                503,
+                "ServiceUnavailable",
+                "mk8s: cluster \"dev\" is offline",
+                "299 - \"mk8s: cluster \\\"dev\\\" is offline\"",
+            ),
+        );
+        is(
+            answer(ErrorCode::Unauthenticated, "log in"),
+            (401, "Unauthorized", "Unauthorized", "299 - \"mk8s: log in\""),
+        );
+        let busy = Status::of(&Failure::new(ErrorCode::TooManyRequests, "wait")).retry_after(1);
+        assert_eq!(busy.response().headers()[RETRY_AFTER], "1");
+        assert_eq!(object(&busy)["details"], json!({ "retryAfterSeconds": 1 }));
     }
 
     #[test]

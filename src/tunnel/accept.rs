@@ -4,7 +4,7 @@ use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
-use http::{Request, StatusCode, Uri};
+use http::{HeaderMap, HeaderValue, Request, StatusCode, Uri};
 use hyper::upgrade::Upgraded;
 use hyper_util::rt::TokioIo;
 use tonic::body::Body;
@@ -12,7 +12,7 @@ use tower::{Service as _, ServiceExt as _};
 
 use super::sender::{ConnectionError, Sender, open};
 use super::settings::OPEN_TIMEOUT;
-use super::{DRAIN_PATH, HELLO_PATH};
+use super::{DRAIN_PATH, HELLO_PATH, NAMESPACE};
 
 /// HTTP/2 wants an authority; the agent ignores it, for there is nothing to choose.
 pub(super) const ORIGIN: &str = "http://agent";
@@ -32,6 +32,9 @@ pub enum AcceptError {
     /// Another answer than the expected one.
     #[error("the agent does not serve this tunnel (HTTP {0})")]
     Refused(StatusCode),
+    /// The agent named its namespace in a way that cannot be read: what it closes would be open.
+    #[error("the agent names its own namespace in a way that cannot be read")]
+    Namespace,
     /// The request could not even be sent.
     #[error("the agent closed the connection")]
     Closed,
@@ -45,6 +48,7 @@ pub struct Tunnel {
     pub(super) sender: Sender,
     load: Arc<AtomicUsize>,
     draining: Arc<AtomicBool>,
+    namespace: Option<Arc<str>>,
 }
 
 /// Counts one stream of a tunnel for as long as it lives.
@@ -57,6 +61,11 @@ impl Drop for Load {
 }
 
 impl Tunnel {
+    /// The namespace of the agent itself, which only rules cover that name it.
+    pub fn closed_namespace(&self) -> Option<&Arc<str>> {
+        self.namespace.as_ref()
+    }
+
     /// How many streams it carries.
     pub fn load(&self) -> usize {
         self.load.load(Ordering::Relaxed)
@@ -83,7 +92,7 @@ impl Tunnel {
     /// When the agent does not answer.
     pub async fn drain(&self) -> Result<(), AcceptError> {
         self.mark_draining();
-        ask(self.sender.clone(), DRAIN_PATH).await
+        ask(self.sender.clone(), DRAIN_PATH).await.map(drop)
     }
 }
 
@@ -99,23 +108,29 @@ pub async fn accept(io: Upgraded) -> Result<(Tunnel, impl Future<Output = Result
     let opening = async {
         let (sender, connection) = open(TokioIo::new(io)).await.map_err(ConnectionError::from)?;
         let mut connection = Box::pin(connection);
-        tokio::select! {
+        let headers = tokio::select! {
             answer = ask(sender.clone(), HELLO_PATH) => answer?,
             ended = &mut connection => { ended?; return Err(AcceptError::Closed) }
-        }
+        };
+        let namespace = match headers.get(NAMESPACE).map(HeaderValue::to_str) {
+            None => None,
+            Some(Ok(namespace)) => Some(namespace.into()),
+            Some(Err(_)) => return Err(AcceptError::Namespace),
+        };
         let tunnel = Tunnel {
             serial: SERIAL.fetch_add(1, Ordering::Relaxed),
             sender,
             load: Arc::default(),
             draining: Arc::default(),
+            namespace,
         };
         Ok((tunnel, connection))
     };
     tokio::time::timeout(OPEN_TIMEOUT, opening).await.unwrap_or(Err(AcceptError::Timeout))
 }
 
-/// A request of the protocol itself: no body, answered at once, with 204.
-async fn ask(mut sender: Sender, path: &'static str) -> Result<(), AcceptError> {
+/// A request of the protocol itself: no body, answered at once, with 204; the headers of the answer.
+async fn ask(mut sender: Sender, path: &'static str) -> Result<HeaderMap, AcceptError> {
     let mut request = Request::new(Body::empty());
     let mut uri = Uri::from_static(ORIGIN).into_parts();
     uri.path_and_query = Some(http::uri::PathAndQuery::from_static(path));
@@ -124,7 +139,7 @@ async fn ask(mut sender: Sender, path: &'static str) -> Result<(), AcceptError> 
     match tokio::time::timeout(OPEN_TIMEOUT, asking).await {
         Err(_) => Err(AcceptError::Timeout),
         Ok(Err(error)) => Err(AcceptError::Connection(error.source.into())),
-        Ok(Ok(answer)) if answer.status() == StatusCode::NO_CONTENT => Ok(()),
+        Ok(Ok(answer)) if answer.status() == StatusCode::NO_CONTENT => Ok(answer.into_parts().0.headers),
         Ok(Ok(answer)) => Err(AcceptError::Refused(answer.status())),
     }
 }

@@ -19,8 +19,9 @@ use tonic::body::Body;
 use tower::Service as _;
 
 use super::exec::{ExecuteCommand, Executor, serve_commands};
+use super::relay::{Relay, answer, is_for_api_server};
 use super::settings::*;
-use super::{DRAIN_PATH, HELLO_PATH, TUNNEL_PATH, UPGRADE_PROTOCOL};
+use super::{DRAIN_PATH, HELLO_PATH, NAMESPACE, TUNNEL_PATH, UPGRADE_PROTOCOL};
 use crate::model::{ErrorCode, Failure, Problem};
 use crate::tls::{Alpn, ConnectError, Connector};
 
@@ -131,8 +132,8 @@ impl Load {
     }
 }
 
-/// A stream that runs.
-struct Running(Arc<watch::Sender<usize>>);
+/// A stream that runs, for as long as this lives.
+pub struct Running(Arc<watch::Sender<usize>>);
 
 impl Drop for Running {
     fn drop(&mut self) {
@@ -155,7 +156,12 @@ pub struct TunnelSignals {
 ///
 /// # Errors
 /// When the connection breaks, or central says nothing at first.
-pub async fn serve<E: Executor>(dialled: Dialled, executor: E, signals: TunnelSignals) -> Result<(), DialError> {
+pub async fn serve<E: Executor, R: Relay>(
+    dialled: Dialled,
+    executor: E,
+    relay: R,
+    signals: TunnelSignals,
+) -> Result<(), DialError> {
     let mut builder = http2::Builder::new(TokioExecutor::new());
     builder
         .timer(TokioTimer::new())
@@ -165,6 +171,7 @@ pub async fn serve<E: Executor>(dialled: Dialled, executor: E, signals: TunnelSi
         .max_send_buf_size(SEND_BUFFER)
         .max_header_list_size(HEADER_LIST)
         .max_concurrent_streams(MAX_STREAMS)
+        .enable_connect_protocol()
         // The only client is central, which has authenticated itself: a burst of cancelled requests is no attack.
         .max_pending_accept_reset_streams(usize::MAX)
         .max_local_error_reset_streams(usize::MAX)
@@ -177,7 +184,7 @@ pub async fn serve<E: Executor>(dialled: Dialled, executor: E, signals: TunnelSi
         let (greeted, signals) = (greeted.clone(), signals.clone());
         service_fn(move |request| {
             greeted.store(true, Ordering::Relaxed);
-            dispatch(request, commands.clone(), signals.clone())
+            dispatch(request, commands.clone(), relay.clone(), signals.clone())
         })
     };
     let mut connection = std::pin::pin!(builder.serve_connection(dialled.0, service));
@@ -196,11 +203,17 @@ pub async fn serve<E: Executor>(dialled: Dialled, executor: E, signals: TunnelSi
     Ok(connection.await?)
 }
 
-async fn dispatch<E: Executor>(
+async fn dispatch<E: Executor, R: Relay>(
     request: Request<Incoming>,
     mut commands: ExecuteCommand<E>,
+    relay: R,
     signals: TunnelSignals,
 ) -> Result<Response<Body>, Infallible> {
+    // First of all: what a path means there is not for this protocol to say.
+    if is_for_api_server(&request) {
+        return Ok(answer(relay, request, signals.load.one_more()).await);
+    }
+    let mut response = Response::new(Body::empty());
     let status = match (request.method(), request.uri().path()) {
         (&Method::POST, path) if path.starts_with("/mk8s.agent.v1.CommandService/") => {
             let running = signals.load.one_more();
@@ -211,14 +224,19 @@ async fn dispatch<E: Executor>(
                 }))
             }));
         }
-        (_, HELLO_PATH) => StatusCode::NO_CONTENT,
+        (_, HELLO_PATH) => {
+            // A namespace that does not go into a header is in no request either.
+            if let Some(Ok(namespace)) = relay.closed_namespace().map(HeaderValue::from_str) {
+                response.headers_mut().insert(NAMESPACE, namespace);
+            }
+            StatusCode::NO_CONTENT
+        }
         (_, DRAIN_PATH) => {
             signals.drained.cancel();
             StatusCode::NO_CONTENT
         }
         _ => StatusCode::NOT_FOUND,
     };
-    let mut response = Response::new(Body::empty());
     *response.status_mut() = status;
     Ok(response)
 }

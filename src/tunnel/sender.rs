@@ -102,13 +102,15 @@ impl Sender {
 
     fn send(&mut self, request: Request<Body>) -> Result<(h2::client::ResponseFuture, Pump), SendError> {
         let (mut head, body) = request.into_parts();
-        let cancel = head.extensions.remove().unwrap_or_default();
+        let cancel: Option<CancellationToken> = head.extensions.remove();
         let ended = body.is_end_stream();
         let (answer, stream) = self
             .0
             .send_request(Request::from_parts(head, ()), ended)
             .map_err(|source| SendError { unsent: true, source })?;
-        let pump = (!ended).then(|| AbortOnDropHandle::new(tokio::spawn(pump(body, stream, cancel))));
+        let body = (!ended).then_some(body);
+        let pump = (body.is_some() || cancel.is_some())
+            .then(|| AbortOnDropHandle::new(tokio::spawn(pump(body, stream, cancel.unwrap_or_default()))));
         Ok((answer, pump))
     }
 }
@@ -132,21 +134,38 @@ impl Service<Request<Body>> for Sender {
     }
 }
 
+impl Sender {
+    /// Sends a request that asks for another protocol (RFC 8441): its answer, and the way for what follows.
+    pub(super) async fn connect(
+        &mut self,
+        request: Request<()>,
+    ) -> Result<(Response<RecvStream>, SendStream<Bytes>), SendError> {
+        poll_fn(|cx| self.0.poll_ready(cx)).await.map_err(|source| SendError { unsent: true, source })?;
+        let sent = self.0.send_request(request, false);
+        let (answer, stream) = sent.map_err(|source| SendError { unsent: true, source })?;
+        let answer = answer.await.map_err(|source| SendError { unsent: never_seen(&source), source })?;
+        Ok((answer, stream))
+    }
+}
+
 /// Whether the peer has said that it did not look at the request: it was leaving, or refused the stream (RFC 9113 8.7).
 fn never_seen(error: &h2::Error) -> bool {
     let left = error.is_go_away() && error.is_remote() && error.reason() == Some(Reason::NO_ERROR);
     left || error.reason() == Some(Reason::REFUSED_STREAM)
 }
 
-/// The task that sends a body; ends with the answer.
+/// The task that sends a body, and resets the stream of a request that is cancelled; ends with the answer.
 type Pump = Option<AbortOnDropHandle<()>>;
 
 /// Sends a body, until it is aborted with the answer. When the request is cancelled or its body stops early, the peer
 /// sees a cancelled stream, not a complete one.
-async fn pump(body: Body, mut stream: SendStream<Bytes>, cancel: CancellationToken) {
-    let complete = tokio::select! {
-        complete = feed(body, &mut stream) => complete,
-        () = cancel.cancelled() => false,
+async fn pump(body: Option<Body>, mut stream: SendStream<Bytes>, cancel: CancellationToken) {
+    let complete = match body {
+        None => true,
+        Some(body) => tokio::select! {
+            complete = feed(body, &mut stream) => complete,
+            () = cancel.cancelled() => false,
+        },
     };
     if complete {
         cancel.cancelled().await;
@@ -160,15 +179,23 @@ async fn feed(body: Body, stream: &mut SendStream<Bytes>) -> bool {
     while let Some(frame) = body.frame().await {
         let Ok(frame) = frame else { return false };
         let Ok(mut data) = frame.into_data() else { continue };
-        while !data.is_empty() {
-            stream.reserve_capacity(data.len());
-            let Some(Ok(capacity)) = poll_fn(|cx| stream.poll_capacity(cx)).await else { return false };
-            if stream.send_data(data.split_to(capacity.min(data.len())), false).is_err() {
-                return false;
-            }
+        if !send(&mut data, stream).await {
+            return false;
         }
     }
     stream.send_data(Bytes::new(), true).is_ok()
+}
+
+/// Sends a piece as fast as the peer takes it; whether all was sent.
+pub(super) async fn send(data: &mut Bytes, stream: &mut SendStream<Bytes>) -> bool {
+    while !data.is_empty() {
+        stream.reserve_capacity(data.len());
+        let Some(Ok(capacity)) = poll_fn(|cx| stream.poll_capacity(cx)).await else { return false };
+        if stream.send_data(data.split_to(capacity.min(data.len())), false).is_err() {
+            return false;
+        }
+    }
+    true
 }
 
 /// The body of an answer. Dropping it cancels the request.
@@ -176,6 +203,13 @@ pub(super) struct Received {
     stream: RecvStream,
     data_ended: bool,
     _pump: Pump,
+}
+
+impl Received {
+    /// The body of an answer whose request has ended.
+    pub(super) fn of(stream: RecvStream) -> Self {
+        Self { stream, data_ended: false, _pump: None }
+    }
 }
 
 impl http_body::Body for Received {

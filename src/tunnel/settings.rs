@@ -17,8 +17,8 @@ pub(super) const FRAME: u32 = 64 << 10;
 /// What may wait to be sent on one stream.
 pub(super) const SEND_BUFFER: usize = 256 << 10;
 
-/// The largest header list.
-pub(super) const HEADER_LIST: u32 = 64 << 10;
+/// The largest header list: what a client may send to central (64 KiB), with what is added and counted on the way.
+pub(super) const HEADER_LIST: u32 = 128 << 10;
 
 /// How many streams an agent serves at once; every watch and every `logs -f` holds one.
 pub(super) const MAX_STREAMS: u32 = 10_000;

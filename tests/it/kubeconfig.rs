@@ -248,7 +248,6 @@ fn one_shell_has_one_cluster() {
 
 /// The whole way: kubectl with the kubeconfig that was written, the plugin, the gateway, the agent.
 #[test]
-#[ignore = "wants the gateway"]
 fn native_kubectl_works_with_what_was_written() {
     let stack = Stack::start();
     stack.central.log_in();

@@ -13,6 +13,7 @@ mod child;
 mod cli;
 mod database;
 mod forged;
+mod gateway;
 mod impersonation;
 mod kills;
 mod kubeconfig;

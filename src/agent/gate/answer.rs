@@ -4,8 +4,8 @@ use std::io;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::header::{AUTHORIZATION, CONNECTION, CONTENT_TYPE, HeaderMap, HeaderValue};
-use http::{Method, Request, Response, StatusCode, Uri, Version};
+use http::header::{AUTHORIZATION, CONNECTION, HeaderMap, HeaderValue};
+use http::{Request, Response, StatusCode, Uri, Version};
 use http_body_util::{Either, Full};
 use hyper::body::Incoming;
 use hyper::upgrade::OnUpgrade;
@@ -17,25 +17,13 @@ use super::report::Report;
 use super::session::{Denial, Running, Session};
 use crate::agent::body::Filtered;
 use crate::agent::relay::{Outgoing, RelayError};
-use crate::kubernetes::attributes::{Attributes, needed};
 use crate::kubernetes::headers::Upgrade;
-use crate::kubernetes::request_info::{RequestInfo, ResourceInfo};
+use crate::kubernetes::question::Question;
+use crate::kubernetes::request_info::RequestInfo;
 use crate::kubernetes::reviews::Review;
 use crate::kubernetes::status::Status;
-use crate::kubernetes::target::Target;
 
 pub(super) type Answer = Response<Either<Full<Bytes>, Filtered>>;
-
-/// The methods that Kubernetes knows.
-const METHODS: [Method; 7] =
-    [Method::GET, Method::HEAD, Method::POST, Method::PUT, Method::PATCH, Method::DELETE, Method::OPTIONS];
-
-/// What a request asks for.
-struct Question {
-    target: Target,
-    info: RequestInfo,
-    needed: Vec<Attributes>,
-}
 
 /// A request that is not allowed: the answer, and what was missing when the policy refused it.
 struct Refused {
@@ -62,7 +50,7 @@ impl Inner {
             return Ok(refusal(&Status::unauthorized()));
         }
         let raw = raw_target(request.uri()).to_owned();
-        let question = Question::read(&request, &raw);
+        let question = read(&request, &raw);
         let verb = match &question {
             Ok(question) => question.verb(request.method()),
             Err(_) => request.method().as_str().to_ascii_lowercase(),
@@ -191,63 +179,27 @@ impl Inner {
         if !status.is_success() {
             return;
         }
-        match info {
-            RequestInfo::Resource(ResourceInfo { verb, group, resource, .. }) => {
-                let writes = ["create", "update", "patch", "delete", "deletecollection"].contains(&verb.as_str());
-                let defines = matches!(
-                    (group.as_str(), resource.as_str()),
-                    ("apiextensions.k8s.io", "customresourcedefinitions") | ("apiregistration.k8s.io", "apiservices")
-                );
-                if writes && defines {
-                    self.options.signals.changed.notify_one();
-                }
-            }
-            RequestInfo::Path { path, .. } if has_cache && path == "/apis" => self.options.signals.missed.notify_one(),
-            RequestInfo::Path { .. } => {}
+        self.options.signals.notice(info);
+        if let RequestInfo::Path { path, .. } = info
+            && has_cache
+            && path == "/apis"
+        {
+            self.options.signals.missed.notify_one();
         }
     }
 }
 
-impl Question {
-    fn read(request: &Request<Incoming>, raw: &str) -> Result<Self, Status> {
-        let bad = |why: &dyn std::fmt::Display| Status::bad_request(format!("mk8s: {why}"));
-        if !METHODS.contains(request.method()) {
-            return Err(Status::method_not_allowed(request.method().as_str()));
-        }
-        if request.version() < Version::HTTP_2 && request.uri().authority().is_some() {
-            return Err(bad(&"the request target must be a path"));
-        }
-        let target = Target::parse(raw).map_err(|e| bad(&e))?;
-        let info = RequestInfo::of(request.method().as_str(), &target).map_err(|e| bad(&e))?;
-        let Ok(content_type) = content_type(request.headers()) else {
-            return Err(bad(&"there must be at most one Content-Type, in ASCII"));
-        };
-        let needed = needed(&info, &target, content_type);
-        Ok(Self { target, info, needed })
+/// What a request asks for; a client of this server never names it in the target.
+fn read(request: &Request<Incoming>, raw: &str) -> Result<Question, Status> {
+    if request.version() < Version::HTTP_2 && request.uri().authority().is_some() {
+        return Err(Status::bad_request("mk8s: the request target must be a path"));
     }
-
-    /// The verb of Kubernetes for a resource, else the method.
-    fn verb(&self, method: &Method) -> String {
-        match &self.info {
-            RequestInfo::Resource(info) if !info.verb.is_empty() => info.verb.clone(),
-            _ => method.as_str().to_ascii_lowercase(),
-        }
-    }
+    Question::read(request.method(), raw, request.headers())
 }
 
 /// The request target as it came.
 fn raw_target(uri: &Uri) -> &str {
     uri.path_and_query().map_or("", |target| target.as_str())
-}
-
-/// The one type of the body: what a request needs depends on it.
-fn content_type(headers: &HeaderMap) -> Result<Option<&str>, ()> {
-    let mut values = headers.get_all(CONTENT_TYPE).iter();
-    match (values.next(), values.next()) {
-        (None, _) => Ok(None),
-        (Some(value), None) => value.to_str().map(Some).map_err(drop),
-        (Some(_), Some(_)) => Err(()),
-    }
 }
 
 /// The token of a request that shows exactly one.

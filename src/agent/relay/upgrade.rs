@@ -7,13 +7,15 @@ use http::{Response, StatusCode};
 use hyper::body::Incoming;
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
-use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio_util::task::AbortOnDropHandle;
-use tower::ServiceExt as _;
+use tower::{BoxError, ServiceExt as _};
 
-use super::super::body::Filtered;
 use super::{Outgoing, RelayError, Upstream, chain, headers};
 use crate::kubernetes::headers::Upgrade;
+
+/// How much is read at once.
+const CHUNK: usize = 32 << 10;
 
 /// The answer to a request that asks for another protocol. The connection is closed when this is dropped.
 pub struct Upgraded {
@@ -27,7 +29,10 @@ impl Upstream {
     ///
     /// # Errors
     /// When there is no answer, or it changes to another protocol.
-    pub async fn upgrade(&self, request: Outgoing, to: Upgrade, body: Filtered) -> Result<Upgraded, RelayError> {
+    pub async fn upgrade<B>(&self, request: Outgoing, to: Upgrade, body: B) -> Result<Upgraded, RelayError>
+    where
+        B: http_body::Body<Data: Send, Error: Into<BoxError>> + Send + 'static,
+    {
         let mut request = self.prepare(request, Some(to), body).await?;
         let uri = request.uri().clone();
         // Unlike the pool, a bare connection takes the request as it is.
@@ -84,7 +89,16 @@ impl Upgraded {
 }
 
 async fn copy(mut from: impl AsyncRead + Unpin, mut to: impl AsyncWrite + Unpin) {
-    if tokio::io::copy(&mut from, &mut to).await.is_ok() {
-        let _ = to.shutdown().await;
+    let mut buffer = vec![0; CHUNK];
+    loop {
+        let Ok(length) = from.read(&mut buffer).await else { return };
+        if length == 0 {
+            break;
+        }
+        // At once: the other side may wait for it before it sends more.
+        if to.write_all(&buffer[..length]).await.is_err() || to.flush().await.is_err() {
+            return;
+        }
     }
+    let _ = to.shutdown().await;
 }

@@ -50,7 +50,8 @@ pub async fn check(State(gate): State<Gate>, mut request: Request, next: Next) -
 }
 
 impl Gate {
-    async fn admit(&self, headers: &HeaderMap) -> Result<Identified, Failure> {
+    /// The caller of a request with these headers, if that is enough.
+    pub async fn admit(&self, headers: &HeaderMap) -> Result<Identified, Failure> {
         let identified = self.central.identify(bearer(headers)?).await?;
         let refused = match self.right {
             Right::Session if !identified.caller.is_session() => "this needs a login, not an API token",

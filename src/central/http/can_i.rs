@@ -29,7 +29,7 @@ pub async fn ask(
         return Err(Failure::new(ErrorCode::Forbidden, detail));
     }
     let user = central.user(UserRef::Email(email)).await?;
-    let rights = central.rights(&user.roles, &entry.name).await?;
+    let rights = central.rights(&user.roles, &entry.name, cluster.rights().closed_namespace()).await?;
     Ok(Json(match () {
         () if user.disabled => no("the user is disabled"),
         () if !rights.policy().allows_anything() => no("the roles of the user allow nothing in this cluster"),

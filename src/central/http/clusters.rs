@@ -23,7 +23,7 @@ pub async fn list(
 ) -> Result<Json<ClusterList>, Failure> {
     let all = central.clusters().await?;
     let book = central.role_book().await?;
-    let visible = all.iter().filter(|entry| authorize(&book, caller.clone(), &entry.name, entry.id).is_ok());
+    let visible = all.iter().filter(|entry| authorize(&book, caller.clone(), &entry.name, None, entry.id).is_ok());
     Ok(Json(ClusterList { clusters: visible.map(|entry| cluster(&central, entry)).collect() }))
 }
 
@@ -49,8 +49,9 @@ pub fn named(name: InPath) -> Result<String, Failure> {
 pub async fn find(central: &Central, name: &str, caller: Caller) -> Result<(Entry, Authorized<ClusterId>), Failure> {
     let entry = central.cluster(name).await?;
     let book = central.role_book().await?;
-    let authorized =
-        authorize(&book, caller, &entry.name, entry.id).map_err(|_| no_such_cluster(entry.name.as_str()))?;
+    let closed = central.registry.closed_namespace(entry.id);
+    let authorized = authorize(&book, caller, &entry.name, closed.as_deref(), entry.id)
+        .map_err(|_| no_such_cluster(entry.name.as_str()))?;
     Ok((entry, authorized))
 }
 

@@ -8,7 +8,7 @@ use axum::response::{IntoResponse, Response};
 use http::{HeaderName, HeaderValue, StatusCode, header};
 use tracing::{Instrument as _, info_span, warn};
 
-use super::body;
+use super::{body, gateway};
 use crate::model::{ErrorCode, Failure, Problem, RequestId};
 
 /// The header that names a request.
@@ -23,14 +23,19 @@ impl IntoResponse for Failure {
     }
 }
 
-/// Gives the request an id, for its log lines and its answer, and writes failures as problem documents.
+/// Gives the request an id, for its log lines and its answer, and writes failures as problem documents, or for clients
+/// of Kubernetes as these expect them.
 pub async fn identify(mut request: Request, next: Next) -> Response {
     let id = RequestId::generate();
     request.extensions_mut().insert(id.clone());
     let span = info_span!("request", id = %id);
+    let gateway = gateway::Seen::of(&request);
     let mut response = next.run(request).instrument(span).await;
     if let Some(failure) = response.extensions_mut().remove::<Failure>() {
-        response = problem(&failure, &id);
+        response = if gateway.is_some() { gateway::Seen::failed(&failure) } else { problem(&failure, &id) };
+    }
+    if let Some(gateway) = gateway {
+        gateway.finish(&mut response);
     }
     if let Ok(value) = HeaderValue::from_str(id.as_str()) {
         response.headers_mut().insert(REQUEST_ID, value);

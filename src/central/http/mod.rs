@@ -11,6 +11,7 @@ mod exec;
 mod exec_guarded;
 mod exec_stream;
 mod exec_websocket;
+mod gateway;
 mod guard;
 mod health;
 mod json;

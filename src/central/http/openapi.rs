@@ -82,7 +82,7 @@ fn responses(operation: &Operation) -> Value {
     let mut responses = Map::new();
     let mut answer = json!({ "description": "done" });
     match &operation.answer {
-        Answer::Nothing => {}
+        Answer::Nothing | Answer::Kubernetes => {}
         Answer::Json(Some(schema)) => answer["content"] = content(schema),
         Answer::Json(None) => answer["content"] = json!({ "application/json": { "schema": { "type": "object" } } }),
         Answer::Stream => {
@@ -91,6 +91,11 @@ fn responses(operation: &Operation) -> Value {
                 "text/plain": { "schema": { "type": "string" } },
             });
         }
+    }
+    if matches!(operation.answer, Answer::Kubernetes) {
+        let description = "as the API server of the cluster answers; errors, also those of mk8s, are `Status` objects";
+        responses.insert("default".into(), json!({ "description": description }));
+        return Value::Object(responses);
     }
     responses.insert(operation.status.to_string(), answer);
     for code in failures(operation) {

@@ -40,6 +40,8 @@ pub enum Answer {
     Json(Option<Box<RefOr<Schema>>>),
     /// JSON lines, or plain text.
     Stream,
+    /// What an API server of Kubernetes answers, errors included.
+    Kubernetes,
 }
 
 impl Operation {
@@ -75,6 +77,11 @@ impl Operation {
     /// It streams.
     pub fn streams(self, status: u16) -> Self {
         Self { status, answer: Answer::Stream, ..self }
+    }
+
+    /// It is the Kubernetes API.
+    pub fn kubernetes(self) -> Self {
+        Self { status: 200, answer: Answer::Kubernetes, ..self }
     }
 
     /// It fails in these ways too.

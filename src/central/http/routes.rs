@@ -2,15 +2,17 @@
 
 use std::sync::Arc;
 
+use axum::extract::{Request, State};
 use axum::middleware::{from_fn, from_fn_with_state};
+use axum::response::{IntoResponse as _, Response};
 use axum::routing::{MethodRouter, delete, get, patch, post, put};
 use axum::{Json, Router};
 
 use super::caller::{Gate, Right, check};
 use super::operation::Operation;
 use super::{
-    admin_clusters, auth, can_i, clusters, error, exec, exec_websocket, guard, health, openapi, roles, tokens, tunnel,
-    users,
+    admin_clusters, auth, can_i, clusters, error, exec, exec_websocket, gateway, guard, health, openapi, roles, tokens,
+    tunnel, users,
 };
 use crate::central::agents::Agents;
 use crate::central::state::Central;
@@ -196,11 +198,28 @@ fn table() -> Table {
     ]
 }
 
+/// What is not in the table: the API servers of clusters, whose paths are not central's to read, and nothing else.
+async fn elsewhere(central: State<Arc<Central>>, request: Request) -> Response {
+    match gateway::split(request.uri()) {
+        Some(_) => gateway::serve(central, request).await,
+        None => error::no_such_path(request.into_body()).await.into_response(),
+    }
+}
+
 /// All that central serves.
 pub fn routes(central: Arc<Central>) -> Router {
     let agents = Agents(central.clone());
     let mut router = Router::new();
-    let mut operations = vec![Operation::new("get", OPENAPI_PATH, Right::Public, "This description").gives_json(200)];
+    let mut operations = vec![
+        Operation::new("get", OPENAPI_PATH, Right::Public, "This description").gives_json(200),
+        Operation::new(
+            "get",
+            gateway::PATH,
+            gateway::RIGHT,
+            "The Kubernetes API of a cluster, with all of its methods",
+        )
+        .kubernetes(),
+    ];
     for (operation, handler) in table() {
         let right = operation.right;
         let gate = from_fn_with_state(Gate { central: central.clone(), right }, check);
@@ -213,7 +232,7 @@ pub fn routes(central: Arc<Central>) -> Router {
         .route(OPENAPI_PATH, get(move || async move { Json(description.as_ref().clone()) }))
         .route(TUNNEL_PATH, get(tunnel::open).with_state(agents.clone()))
         .route_service(SERVICE_PATH, control_service(agents))
-        .fallback(error::no_such_path)
+        .fallback(elsewhere)
         .method_not_allowed_fallback(error::no_such_method)
         .layer(from_fn_with_state(central.clone(), guard::same_origin))
         .layer(from_fn(error::identify))

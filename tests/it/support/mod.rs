@@ -4,6 +4,7 @@ pub mod api;
 pub mod attempt;
 pub mod canary;
 pub mod cluster;
+pub mod gateway;
 #[allow(dead_code, reason = "the store's own tests use the rest of it")]
 #[path = "../../support/postgres.rs"]
 pub mod postgres;

@@ -1,0 +1,242 @@
+//! `/clusters/{name}/k8s`: the Kubernetes API of a cluster, for any client of Kubernetes.
+//!
+//! The bytes of path and query behind the prefix go on as they came: nothing decodes, cleans or redirects them. All
+//! that mk8s refuses here it refuses with a `Status`, as API servers do.
+
+mod body;
+mod log;
+mod refusal;
+mod review;
+mod upgrade;
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::response::Response;
+use http::header::{HeaderMap, HeaderValue, LOCATION, X_CONTENT_TYPE_OPTIONS};
+use http::{Uri, Version};
+
+use self::body::Running;
+use super::body::discard;
+use super::caller::{Gate, Right};
+use super::clusters;
+use crate::access::{Authorized, Decision};
+use crate::central::callers::Identified;
+use crate::central::directory::Entry;
+use crate::central::listen::Hangup;
+use crate::central::route;
+use crate::central::running::Place;
+use crate::central::state::Central;
+use crate::kubernetes::attributes::Attributes;
+use crate::kubernetes::headers::{self, Upgrade};
+use crate::kubernetes::question::Question;
+use crate::kubernetes::reviews::{self, Review};
+use crate::kubernetes::status::Status;
+use crate::model::{ClusterId, ErrorCode, Failure, RequestId};
+use crate::tunnel::forward::{Head, RequestBody};
+use log::Log;
+pub use refusal::Seen;
+use refusal::{Refused, refuse};
+
+/// How the path begins; the name of a cluster follows.
+const BEGIN: &str = "/clusters/";
+
+/// What follows the name; the path of the API server comes then.
+const END: &str = "k8s";
+
+/// The path in the description of the API, where one parameter stands for all that follows.
+pub const PATH: &str = "/clusters/{name}/k8s/{path}";
+
+/// What a caller must be; what a request may do is for the policy to say.
+pub const RIGHT: Right = Right::Caller;
+
+/// The name of a cluster and the target for its API server, if a request is for one.
+pub fn split(uri: &Uri) -> Option<(&str, &str)> {
+    let target = uri.path_and_query()?.as_str();
+    let (name, rest) = target.strip_prefix(BEGIN)?.split_once('/')?;
+    let rest = rest.strip_prefix(END)?;
+    // A name does not contain what would have ended the path.
+    (!name.contains('?') && (rest.is_empty() || rest.starts_with(['/', '?']))).then_some((name, rest))
+}
+
+/// Answers a request whose path [`split`] understands.
+pub async fn serve(State(central): State<Arc<Central>>, request: Request) -> Response {
+    // Without its body, which cannot be shared.
+    let (head, body) = request.into_parts();
+    let request = http::Request::from_parts(head, ());
+    let mut log = Log::new(&request);
+    match answer(&central, request, body, &mut log).await {
+        Ok(answer) => answer,
+        Err(Refused { status, body }) => {
+            if let Some(body) = body {
+                discard(body).await;
+            }
+            log.refused(&status);
+            refuse(&status)
+        }
+    }
+}
+
+/// A request without its body.
+type Bodiless = http::Request<()>;
+
+/// A request that may go on.
+struct Allowed {
+    entry: Entry,
+    cluster: Authorized<ClusterId>,
+    head: Head,
+    place: Place,
+    upgrade: Option<Upgrade>,
+    review: Option<Review>,
+}
+
+async fn answer(central: &Arc<Central>, mut request: Bodiless, body: Body, log: &mut Log) -> Result<Response, Refused> {
+    let allowed = match admit(central, &request, log).await {
+        Ok(allowed) => allowed,
+        Err(status) => return Err(Refused { status: *status, body: Some(body) }),
+    };
+    if let Some(to) = allowed.upgrade {
+        let client = hyper::upgrade::on(&mut request);
+        return upgrade::answer(central, allowed, to, client, body, log).await;
+    }
+    if let Some(review) = allowed.review {
+        return review::answer(central, allowed, review, request.headers(), body, log).await;
+    }
+    let Allowed { entry, cluster, head, place, .. } = allowed;
+    let body = RequestBody::new(body);
+    let sending = route::forward(central, &cluster, &entry.name, &head, body, place.cut());
+    let answer = match sending.await {
+        Ok(answer) => answer,
+        Err(failure) => return Err(Refused::from(cut(&place).unwrap_or_else(|| Status::of(&failure)))),
+    };
+    log.answered(answer.status());
+    let (mut head, body) = answer.into_parts();
+    add_ours(&mut head.headers, entry.name.as_str());
+    Ok(Response::from_parts(head, Body::new(Running::new(body, place, log.take()))))
+}
+
+/// The answer to a request that was cut before it was answered.
+fn cut(place: &Place) -> Option<Status> {
+    place.why().map(|why| Status::of(&Failure::new(ErrorCode::Forbidden, format!("the request was ended: {why}"))))
+}
+
+/// Everything that a request must pass before it goes on; in this order nobody learns what is not theirs to know.
+async fn admit(central: &Arc<Central>, request: &Bodiless, log: &mut Log) -> Result<Allowed, Box<Status>> {
+    let failed = |failure: Failure| Box::new(Status::of(&failure));
+    let gate = Gate { central: central.clone(), right: RIGHT };
+    let identified = gate.admit(request.headers()).await.map_err(failed)?;
+    log.caller(identified.caller.name());
+    let (name, raw) = split(request.uri()).unwrap_or_default();
+    let (entry, cluster) = clusters::find(central, name, identified.caller.clone()).await.map_err(failed)?;
+    log.cluster(&entry.name);
+    if request.version() < Version::HTTP_2 && request.uri().authority().is_some() {
+        return Err(Box::new(Status::bad_request("mk8s: the request target must be a path")));
+    }
+    let question = Question::read(request.method(), raw, request.headers())?;
+    log.question(&question, request.method());
+    let mut headers = headers::request(request.headers()).map_err(|error| Status::refused(&error.to_string()))?;
+    let review = Review::of(&question.info);
+    if review.is_some() {
+        reviews::prepare(&mut headers);
+    }
+    decide(&cluster, &question.needed)?;
+    let upgrade = Upgrade::of(request.method(), request.version(), request.headers());
+    let head = head(request, &cluster, &question, headers)?;
+    let place = enter(central, request, &identified, &cluster, &entry, question.needed)?;
+    Ok(Allowed { entry, cluster, head, place, upgrade, review })
+}
+
+/// Whether the policy allows all of this.
+fn decide(cluster: &Authorized<ClusterId>, needed: &[Attributes]) -> Result<(), Status> {
+    let policy = cluster.rights().policy();
+    let Decision::Denied { why } = policy.decide_all(needed) else { return Ok(()) };
+    let denied = needed.iter().find(|attributes| matches!(policy.decide(attributes), Decision::Denied { .. }));
+    Err(match denied {
+        Some(denied) => Status::forbidden(cluster.caller().name(), denied, &why),
+        None => Status::refused(&why),
+    })
+}
+
+fn head(
+    request: &Bodiless,
+    cluster: &Authorized<ClusterId>,
+    question: &Question,
+    headers: HeaderMap,
+) -> Result<Head, Status> {
+    let id = request.extensions().get::<RequestId>().cloned().unwrap_or_else(RequestId::generate);
+    let (caller, groups) = (cluster.caller(), cluster.caller().groups());
+    Head::new(request.method().clone(), &question.target, headers, &id, (caller.name(), &groups))
+        .map_err(|error| Status::bad_request(format!("mk8s: {error}")))
+}
+
+fn enter(
+    central: &Central,
+    request: &Bodiless,
+    identified: &Identified,
+    cluster: &Authorized<ClusterId>,
+    entry: &Entry,
+    needed: Vec<Attributes>,
+) -> Result<Place, Status> {
+    // With HTTP/2 there are other requests on the connection.
+    let connection = request.extensions().get::<Hangup>().filter(|_| request.version() < Version::HTTP_2);
+    central.running.enter(identified, cluster, &entry.name, needed, connection.cloned()).map_err(|full| {
+        // Others of these requests end: to try again helps.
+        Status::of(&Failure::new(ErrorCode::TooManyRequests, full.to_string())).retry_after(1)
+    })
+}
+
+/// What central makes of the headers of an answer.
+fn add_ours(headers: &mut HeaderMap, cluster: &str) {
+    headers::response(headers, "");
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    // The API server knows nothing of the prefix.
+    if let Some(location) = headers.remove(LOCATION)
+        && let Ok(path) = location.to_str()
+        && let Ok(path) = HeaderValue::from_str(&format!("{BEGIN}{cluster}/{END}{path}"))
+    {
+        headers.insert(LOCATION, path);
+    }
+}
+
+/// Whether a request of this verb changes nothing: `verb` is one of Kubernetes, or a method in lower case.
+fn is_read(verb: &str) -> bool {
+    ["get", "list", "watch", "head", "options"].contains(&verb)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_prefix_is_cut_off_and_the_rest_stays_as_it_is() {
+        let split = |target: &'static str| super::split(&Uri::from_static(target)).map(|(a, b)| format!("{a} {b}"));
+        let is = |target, expected: &str| assert_eq!(split(target).as_deref(), Some(expected), "{target}");
+        is("/clusters/dev/k8s/api/v1/pods?watch=1", "dev /api/v1/pods?watch=1");
+        is("/clusters/dev/k8s//api/%2e%2E/x", "dev //api/%2e%2E/x");
+        is("/clusters/dev/k8s", "dev ");
+        is("/clusters/dev/k8s?x", "dev ?x");
+        is("/clusters/%64ev/k8s/version", "%64ev /version");
+        is("/clusters//k8s/version", " /version");
+        is("https://central/clusters/dev/k8s/version", "dev /version");
+        for other in
+            ["/clusters/dev", "/clusters/dev/k8sx", "/clusters/dev/exec", "/clusters?a/k8s/", "//clusters/dev/k8s/"]
+        {
+            assert_eq!(split(other), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn redirections_stay_below_the_prefix() {
+        let location = |value: &str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(LOCATION, value.parse().unwrap());
+            add_ours(&mut headers, "dev");
+            headers.get(LOCATION).map(|value| value.to_str().unwrap().to_owned())
+        };
+        assert_eq!(location("/api/v1/x/").as_deref(), Some("/clusters/dev/k8s/api/v1/x/"));
+        for elsewhere in ["https://evil.example/", "//evil.example", "/\\evil"] {
+            assert_eq!(location(elsewhere), None, "{elsewhere}");
+        }
+    }
+}

@@ -1,0 +1,85 @@
+//! What a request asks for, read strictly from its parts: the same at central, at the gate of commands, and at the agent.
+
+use http::header::CONTENT_TYPE;
+use http::{HeaderMap, Method};
+
+use super::attributes::{Attributes, needed};
+use super::request_info::RequestInfo;
+use super::status::Status;
+use super::target::Target;
+
+/// The methods that Kubernetes knows.
+const METHODS: [Method; 7] =
+    [Method::GET, Method::HEAD, Method::POST, Method::PUT, Method::PATCH, Method::DELETE, Method::OPTIONS];
+
+/// What a request asks for.
+#[derive(Clone, Debug)]
+pub struct Question {
+    /// Its target, whose bytes go on as they came.
+    pub target: Target,
+    /// What it is about.
+    pub info: RequestInfo,
+    /// All that must be allowed for it.
+    pub needed: Vec<Attributes>,
+}
+
+impl Question {
+    /// Reads a request with this target, as it stands in the request line.
+    ///
+    /// # Errors
+    /// When it can be understood in two ways, or not at all: the answer to it.
+    pub fn read(method: &Method, raw: &str, headers: &HeaderMap) -> Result<Self, Status> {
+        let bad = |why: &dyn std::fmt::Display| Status::bad_request(format!("mk8s: {why}"));
+        if !METHODS.contains(method) {
+            return Err(Status::method_not_allowed(method.as_str()));
+        }
+        let target = Target::parse(raw).map_err(|e| bad(&e))?;
+        let info = RequestInfo::of(method.as_str(), &target).map_err(|e| bad(&e))?;
+        let Ok(content_type) = content_type(headers) else {
+            return Err(bad(&"there must be at most one Content-Type, in ASCII"));
+        };
+        let needed = needed(&info, &target, content_type);
+        Ok(Self { target, info, needed })
+    }
+
+    /// The verb of Kubernetes for a resource, else the method.
+    pub fn verb(&self, method: &Method) -> String {
+        match &self.info {
+            RequestInfo::Resource(info) if !info.verb.is_empty() => info.verb.clone(),
+            _ => method.as_str().to_ascii_lowercase(),
+        }
+    }
+}
+
+/// The one type of the body: what a request needs depends on it.
+fn content_type(headers: &HeaderMap) -> Result<Option<&str>, ()> {
+    let mut values = headers.get_all(CONTENT_TYPE).iter();
+    match (values.next(), values.next()) {
+        (None, _) => Ok(None),
+        (Some(value), None) => value.to_str().map(Some).map_err(drop),
+        (Some(_), Some(_)) => Err(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_request_that_can_be_read_in_two_ways_is_refused() {
+        let read = |method: &str, raw: &str, types: &[&str]| {
+            let mut headers = HeaderMap::new();
+            for value in types {
+                headers.append(CONTENT_TYPE, value.parse().unwrap());
+            }
+            let method = Method::from_bytes(method.as_bytes()).unwrap();
+            Question::read(&method, raw, &headers).map(|question| question.verb(&method))
+        };
+        assert_eq!(read("GET", "/api/v1/pods", &[]).unwrap(), "list");
+        assert_eq!(read("GET", "/version", &[]).unwrap(), "get");
+        assert_eq!(read("BREW", "/version", &[]).unwrap_err().code(), 405);
+        for (raw, types) in [("/api//v1/pods", &[][..]), ("", &[]), ("/api/v1/pods", &["a/b", "a/c"])] {
+            assert_eq!(read("GET", raw, types).unwrap_err().code(), 400, "{raw} {types:?}");
+        }
+    }
+}
