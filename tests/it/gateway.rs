@@ -96,9 +96,11 @@ fn objects_are_read_and_written_as_directly() {
     scene.ok(&["delete", "configmap", "c"], "");
     let gone = run(&mut scene.kubectl(&["get", "configmap", "c"]), b"").expect(1);
     assert_eq!(gone.err().trim(), r#"Error from server (NotFound): configmaps "c" not found"#);
-    assert!(
-        ["yes\n", "no\n"].contains(&run(&mut scene.kubectl(&["auth", "can-i", "get", "pods"]), b"").out().as_str())
-    );
+    assert_eq!(scene.ok(&["auth", "can-i", "get", "secrets"], ""), "yes\n");
+    let viewer = scene.stack.central.user("viewer@example.com", &["viewer"]);
+    let asked = ["auth", "can-i", "get", "secrets"];
+    let no = run(scene.stack.central.through_as(&viewer, None).args(asked), b"").expect(1).out();
+    assert!(no.starts_with("no - mk8s: ") && no.contains("viewer"), "{no}");
 }
 
 #[test]

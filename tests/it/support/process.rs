@@ -4,7 +4,7 @@ use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::{Arc, Mutex, mpsc};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::wait_for;
 
@@ -90,6 +90,7 @@ pub struct Process {
     child: Child,
     stdout: Arc<Mutex<Vec<u8>>>,
     stderr: Arc<Mutex<Vec<String>>>,
+    readers: [thread::JoinHandle<()>; 2],
 }
 
 impl Process {
@@ -99,7 +100,7 @@ impl Process {
         let (stdout, stderr) = (Arc::new(Mutex::new(Vec::new())), Arc::new(Mutex::new(Vec::new())));
         let mut out = child.stdout.take().expect("stdout");
         let err = child.stderr.take().expect("stderr");
-        thread::spawn({
+        let reads_out = thread::spawn({
             let stdout = stdout.clone();
             move || {
                 let mut buffer = [0; 64 << 10];
@@ -108,7 +109,7 @@ impl Process {
                 }
             }
         });
-        thread::spawn({
+        let reads_err = thread::spawn({
             let stderr = stderr.clone();
             move || {
                 for line in BufReader::new(err).lines().map_while(Result::ok) {
@@ -116,7 +117,7 @@ impl Process {
                 }
             }
         });
-        Self { child, stdout, stderr }
+        Self { child, stdout, stderr, readers: [reads_out, reads_err] }
     }
 
     /// Its process id.
@@ -167,7 +168,13 @@ impl Process {
     /// Waits for its end; the exit code.
     #[track_caller]
     pub fn wait(&mut self, limit: Duration) -> i32 {
-        wait_for("the end of a process", limit, || self.child.try_wait().expect("wait").map(code))
+        let code = wait_for("the end of a process", limit, || self.child.try_wait().expect("wait").map(code));
+        // Its last words are in the pipes; but a process that it has left behind may hold them open.
+        let patience = Instant::now() + Duration::from_secs(2);
+        while !self.readers.iter().all(thread::JoinHandle::is_finished) && Instant::now() < patience {
+            thread::sleep(Duration::from_millis(1));
+        }
+        code
     }
 
     /// Whether it still runs.
