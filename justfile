@@ -11,27 +11,39 @@ build:
 fmt:
     cargo fmt
     cargo fmt --manifest-path fuzz/Cargo.toml
-    gofmt -w tests/kubernetes
+    gofmt -w tests/kubernetes tests/clients
 
 # Check formatting, clippy, and the Go code; warnings are errors.
 lint:
     cargo fmt --check
     cargo fmt --manifest-path fuzz/Cargo.toml --check
     cargo clippy --locked --all-targets -- -D warnings
-    test -z "$(gofmt -l tests/kubernetes)"
+    test -z "$(gofmt -l tests/kubernetes tests/clients)"
     cd tests/kubernetes && go vet -trimpath ./...
 
 # Run all tests; the first run builds a Kubernetes control plane, which takes minutes.
 test:
     cargo test --locked
 
-# Measure: decisions, latency, the gate, throughput, memory, a stalled reader, 300 agents. `just bench latency` measures one.
+# Measure: decisions, latency, the gate, the gateway, throughput, memory, a stalled reader, 300 agents. `just bench latency` measures one.
 bench *names:
     cargo bench --locked --bench mk8s -- {{ names }}
 
 # Kill the agent 200 times under load, and see that nothing is lost.
 torture:
     MK8S_TEST_KILLS=200 cargo test --locked --test it kills -- --nocapture
+
+# Build helm, k9s and older kubectls, about 15 minutes the first time, and test them through the gateway.
+clients:
+    MK8S_TEST_CLIENTS=1 cargo test --locked --test it clients:: -- --nocapture
+
+# Ten minutes of a client-go informer through restarts of central and of the agent.
+informer:
+    MK8S_TEST_MINUTES=10 cargo test --locked --test it clients::informer -- --nocapture
+
+# Open and close 50,000 connections to the gateway, 500 of them upgraded; nothing of them must stay.
+churn:
+    MK8S_TEST_CHURN=50000 cargo test --locked --test it clients::churn -- --nocapture
 
 # Compare what a million generated requests mean with the API server's own code.
 requests:

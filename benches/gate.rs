@@ -21,17 +21,19 @@ const GET: &[&str] = &["get", "pods", "--namespace=kube-system"];
 const NOTHING: &[&str] = &["version", "--client"];
 
 /// What the cluster allows to the admin of mk8s, for whom the agent asks; it itself is the cluster's administrator.
-const BIND: &[&str] = &["create", "clusterrolebinding", "bench", "--clusterrole=cluster-admin", "--group=mk8s:admin"];
+pub const BIND: &[&str] =
+    &["create", "clusterrolebinding", "bench", "--clusterrole=cluster-admin", "--group=mk8s:admin"];
 
 /// A test cluster, which ends with its standard input.
-struct Cluster {
+pub struct Cluster {
     child: Child,
     dir: PathBuf,
     binaries: PathBuf,
 }
 
 impl Cluster {
-    fn start() -> anyhow::Result<Self> {
+    /// Starts one.
+    pub fn start() -> anyhow::Result<Self> {
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/kubernetes/build");
         let output = Command::new(script).stderr(Stdio::inherit()).output()?;
         anyhow::ensure!(output.status.success(), "tests/kubernetes/build failed");
@@ -49,22 +51,29 @@ impl Cluster {
         Ok(Self { child, dir, binaries })
     }
 
-    fn kubeconfig(&self) -> PathBuf {
+    /// The kubeconfig of its administrator.
+    pub fn kubeconfig(&self) -> PathBuf {
         self.dir.join("admin.kubeconfig")
     }
 
-    fn kubectl(&self) -> PathBuf {
+    /// Its kubectl.
+    pub fn kubectl(&self) -> PathBuf {
         self.binaries.join("kubectl")
     }
 
     /// Runs kubectl directly, with a cache of its own.
-    fn direct(&self, args: &[&str]) -> anyhow::Result<Duration> {
+    pub fn direct(&self, args: &[&str]) -> anyhow::Result<Duration> {
+        self.run(&self.kubeconfig(), "bench-cache", args)
+    }
+
+    /// Runs kubectl with a kubeconfig, and with the directory of this name as its cache.
+    pub fn run(&self, kubeconfig: &Path, cache: &str, args: &[&str]) -> anyhow::Result<Duration> {
         let start = Instant::now();
         let output = Command::new(self.kubectl())
             .args(args)
             .env_clear()
-            .env("KUBECONFIG", self.kubeconfig())
-            .env("KUBECACHEDIR", self.dir.join("bench-cache"))
+            .env("KUBECONFIG", kubeconfig)
+            .env("KUBECACHEDIR", self.dir.join(cache))
             .env("HOME", "/nonexistent")
             .stdin(Stdio::null())
             .output()?;

@@ -6,6 +6,7 @@
 mod decision;
 mod fleet;
 mod gate;
+mod gateway;
 mod identity;
 mod latency;
 mod memory;
@@ -29,6 +30,9 @@ fn main() -> anyhow::Result<()> {
         }
         if run("gate") {
             gate::run().await?;
+        }
+        if run("gateway") {
+            gateway::run().await?;
         }
         if run("throughput") {
             throughput::run().await?;

@@ -11,6 +11,7 @@ mod bad_input;
 mod bad_peers;
 mod child;
 mod cli;
+mod clients;
 mod database;
 mod forged;
 mod gateway;

@@ -311,7 +311,7 @@ fn difference(expected: &Output, namespace: &str, found: &Output, other: &str) -
 /// The text without what differs between two runs of the same kubectl: the name of the namespace, times, ages and with
 /// them the widths of columns, uids, resource versions, names that the server or kubectl makes up, and the directory for
 /// temporary files.
-fn normalise(output: &[u8], namespace: &str) -> String {
+pub fn normalise(output: &[u8], namespace: &str) -> String {
     let rules = [
         (r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?(Z| \+0000)", "TIME"),
         (r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", "UID"),
