@@ -96,6 +96,8 @@ impl Visit {
         let head =
             format!("{method} {target} HTTP/1.1\r\nHost: mk8s\r\nAuthorization: Bearer {token}\r\n{headers}\r\n");
         stream.write_all(head.as_bytes()).await.map_err(|e| format!("write: {e}"))?;
+        // What the socket did not take at once waits in the TLS session.
+        stream.flush().await.map_err(|e| format!("flush: {e}"))?;
         let mut answer = Vec::new();
         let reading = async {
             match self {
