@@ -34,7 +34,7 @@ pub enum Attributes {
 
 /// All that must be allowed for a request; never empty. Mostly that is what it says it does, but
 ///
-/// * a write that may create an object needs `create` too, see [`creates`];
+/// * a write that may create an object needs `create` too, see `creates`;
 /// * a watch with `sendInitialEvents` returns what a list returns, and needs `list` too;
 /// * exec, attach and port-forward are `create` on the subresource of the pod: new clients open them with GET, old
 ///   ones with POST, and to read is not to run;

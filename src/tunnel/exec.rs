@@ -365,7 +365,7 @@ impl ExecSource {
     }
 
     /// The next event. No data come after `Eof`, and nothing after `Gone`. What is not taken never adds up to more than
-    /// [`INPUT_WINDOW`]: a central that sends more is as good as gone.
+    /// `INPUT_WINDOW`: a central that sends more is as good as gone.
     pub async fn next(&mut self) -> Input {
         match self.frames.message().await {
             Ok(Some(CommandRequest { message: Some(RequestMessage::Stdin(data)) })) => {
