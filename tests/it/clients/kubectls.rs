@@ -37,8 +37,9 @@ const COMMANDS: &[(i32, &str, &str)] = &[
     (0, "get configmap map -o yaml", ""),
     (0, "create deployment app --image=shell -- sleep 100000", ""),
     (0, "scale deployment app --replicas=2", ""),
-    (0, "rollout status deployment/app", ""),
     (0, "wait --for=jsonpath={.status.availableReplicas}=2 deployment/app --timeout=60s", ""),
+    // Before that it would tell the steps that it happens to see.
+    (0, "rollout status deployment/app", ""),
     (0, "debug web -c helper --image=shell -- echo helped", ""),
     (0, "logs web", ""),
     (0, "logs web --tail=1", ""),
