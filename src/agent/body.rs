@@ -11,23 +11,36 @@ use http_body_util::{Either, Full};
 use hyper::body::Incoming;
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
-/// A body that breaks off when it is cut, and whose trailers do not cross: they are headers that nobody has checked.
+use crate::kubernetes::headers;
+
+/// A body that breaks off when it is cut.
 pub struct Filtered {
     inner: Either<Incoming, Full<Bytes>>,
+    /// The trailers of a request do not cross: they could claim what its headers may not.
+    with_trailers: bool,
     cut: Pin<Box<WaitForCancellationFutureOwned>>,
     /// What has to live as long as the body.
     _held: Option<Box<dyn Any + Send + Sync>>,
 }
 
 impl Filtered {
-    /// A body that is cut when `cut` is cancelled.
-    pub fn new(inner: Incoming, cut: CancellationToken) -> Self {
-        Self { inner: Either::Left(inner), cut: Box::pin(cut.cancelled_owned()), _held: None }
+    /// The body of a request, without trailers; cut when `cut` is cancelled.
+    pub fn request(inner: Incoming, cut: CancellationToken) -> Self {
+        Self::new(Either::Left(inner), false, cut)
     }
 
     /// The same of a body that is there already.
     pub fn whole(bytes: Bytes, cut: CancellationToken) -> Self {
-        Self { inner: Either::Right(Full::new(bytes)), cut: Box::pin(cut.cancelled_owned()), _held: None }
+        Self::new(Either::Right(Full::new(bytes)), false, cut)
+    }
+
+    /// The body of an answer, with those trailers that may cross.
+    pub fn answer(inner: Incoming, cut: CancellationToken) -> Self {
+        Self::new(Either::Left(inner), true, cut)
+    }
+
+    fn new(inner: Either<Incoming, Full<Bytes>>, with_trailers: bool, cut: CancellationToken) -> Self {
+        Self { inner, with_trailers, cut: Box::pin(cut.cancelled_owned()), _held: None }
     }
 
     /// Keeps something as long as the body.
@@ -46,8 +59,12 @@ impl Body for Filtered {
         }
         let frame = ready!(Pin::new(&mut self.inner).poll_frame(context));
         Poll::Ready(match frame {
-            Some(Ok(frame)) if frame.is_trailers() => None,
-            Some(frame) => Some(frame.map_err(io::Error::other)),
+            Some(Ok(frame)) if frame.is_trailers() && !self.with_trailers => None,
+            Some(Ok(mut frame)) => {
+                frame.trailers_mut().into_iter().for_each(headers::trailers);
+                Some(Ok(frame))
+            }
+            Some(Err(error)) => Some(Err(io::Error::other(error))),
             None => None,
         })
     }

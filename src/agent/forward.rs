@@ -68,11 +68,11 @@ impl Forwarder {
         let sending = async {
             match kind {
                 Kind::Plain(body) => {
-                    let response = self.0.upstream.send(outgoing, Filtered::new(body, cut.clone())).await?;
+                    let response = self.0.upstream.send(outgoing, Filtered::request(body, cut.clone())).await?;
                     if response.status().is_success() {
                         self.0.signals.notice(&question.info);
                     }
-                    let response = response.map(|body| Filtered::new(body, cut.clone()).holding(running));
+                    let response = response.map(|body| Filtered::answer(body, cut.clone()).holding(running));
                     match finding {
                         Some(finding) if !finding.leaves(response.status()) => whole(response, finding).await,
                         _ => Ok(response.map(Body::new)),
@@ -119,7 +119,7 @@ impl Forwarder {
             // Neither a redirection nor anything else that a client could go on with.
             return Err(RelayError::Protocol);
         }
-        Ok(response.map(|body| Body::new(Filtered::new(body, cut).holding((connection, running)))))
+        Ok(response.map(|body| Body::new(Filtered::answer(body, cut).holding((connection, running)))))
     }
 }
 

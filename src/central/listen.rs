@@ -19,7 +19,7 @@ use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
 use tracing::{debug, warn};
 
-use super::http::Peer;
+use super::http::{MAX_HEADERS, Peer};
 
 /// How long a client may take for the TLS handshake, and again for the headers of a request.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
@@ -30,6 +30,9 @@ const MAX_CONNECTIONS: usize = 16_384;
 /// After how much silence a client is asked whether it is still there, and how often: a watch may be silent for long,
 /// and what a client that is gone has left open would stay open.
 const KEEPALIVE: u32 = 30;
+
+/// The same for HTTP/2, which counts 32 bytes more for each header.
+const MAX_HEADER_LIST: u32 = 128 << 10;
 
 /// Closes a connection from within one of its requests.
 #[derive(Clone, Default)]
@@ -120,14 +123,14 @@ async fn encrypt(tcp: TcpStream, acceptor: Option<TlsAcceptor>) -> io::Result<En
 
 fn http_builder() -> auto::Builder<TokioExecutor> {
     let mut builder = auto::Builder::new(TokioExecutor::new());
-    builder.http1().timer(TokioTimer::new()).header_read_timeout(HANDSHAKE_TIMEOUT).max_buf_size(64 << 10);
+    builder.http1().timer(TokioTimer::new()).header_read_timeout(HANDSHAKE_TIMEOUT).max_buf_size(2 * MAX_HEADERS);
     builder
         .http2()
         .timer(TokioTimer::new())
         .max_concurrent_streams(256)
         .initial_stream_window_size(512 << 10)
         .initial_connection_window_size(16 << 20)
-        .max_header_list_size(64 << 10)
+        .max_header_list_size(MAX_HEADER_LIST)
         .keep_alive_interval(Duration::from_secs(20))
         .keep_alive_timeout(Duration::from_secs(10));
     builder

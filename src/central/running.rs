@@ -160,10 +160,10 @@ impl Place {
         self.state.why.get().copied()
     }
 
-    /// The client was given a piece of the answer, and shall take it.
+    /// The client was given a piece of the answer, and shall take it. What it has not taken before counts from then on.
     pub fn gave(&self) {
         let millis = u64::try_from(self.state.since.elapsed().as_millis()).unwrap_or(u64::MAX - 1);
-        self.state.gave.store(millis + 1, Ordering::Relaxed);
+        let _ = self.state.gave.compare_exchange(0, millis + 1, Ordering::Relaxed, Ordering::Relaxed);
     }
 
     /// The client has taken all that it was given.

@@ -1,7 +1,7 @@
 //! Which headers cross between a client and an API server. What says who the caller is never crosses: it is made anew.
 
 use http::header::{
-    CONNECTION, CONTENT_LENGTH, HeaderName, HeaderValue, LOCATION, SEC_WEBSOCKET_PROTOCOL, SET_COOKIE,
+    CONNECTION, CONTENT_LENGTH, HeaderName, HeaderValue, LOCATION, SEC_WEBSOCKET_PROTOCOL, SET_COOKIE, TRAILER,
     TRANSFER_ENCODING, UPGRADE,
 };
 use http::{HeaderMap, Method, Version};
@@ -87,10 +87,11 @@ pub fn request(from: &HeaderMap) -> Result<HeaderMap, Impersonating> {
 }
 
 /// Removes from the headers of an answer what does not cross: cookies, the connection's own headers, and a redirection
-/// to another server than `origin`, the API server's own scheme and authority.
+/// to another server than `origin`, the API server's own scheme and authority. `Trailer` stays: it tells what follows.
 pub fn response(headers: &mut HeaderMap, origin: &str) {
     let named: Vec<String> = named_in_connection(headers).into_iter().map(str::to_owned).collect();
-    for name in named.iter().map(String::as_str).chain(OF_THE_CONNECTION) {
+    let of_the_connection = OF_THE_CONNECTION.into_iter().filter(|name| TRAILER != *name);
+    for name in named.iter().map(String::as_str).chain(of_the_connection) {
         headers.remove(name);
     }
     headers.remove(SET_COOKIE);
@@ -100,6 +101,16 @@ pub fn response(headers: &mut HeaderMap, origin: &str) {
         && let Some(path) = own_path(&location, origin)
     {
         headers.insert(LOCATION, path);
+    }
+}
+
+/// Removes from the trailers of an answer what must not be a trailer (RFC 9110, 6.5.1) and what does not cross.
+pub fn trailers(trailers: &mut HeaderMap) {
+    response(trailers, "");
+    let misplaced = |name: &&HeaderName| name.as_str().starts_with("content-") || **name == LOCATION;
+    let misplaced: Vec<HeaderName> = trailers.keys().filter(misplaced).cloned().collect();
+    for name in misplaced {
+        trailers.remove(name);
     }
 }
 

@@ -125,14 +125,15 @@ impl Inner {
                 return Ok(refusal(&Status::refused(&why)));
             }
         };
-        let body = Filtered::new(body, allowed.session.ended.clone());
+        let body = Filtered::request(body, allowed.session.ended.clone());
         let has_cache = allowed.session.has_cache;
         let answer = match (Review::of(&question.info), upgrade, on_upgrade) {
             (Some(review), ..) => self.review(review, outgoing, body, allowed).await,
             (_, Some(upgrade), Some(client)) => self.upgrade(outgoing, upgrade, body, client, allowed).await,
             _ => self.options.upstream.send(outgoing, body).await.map(|response| {
                 let cut = allowed.session.ended.clone();
-                response.map(|body| Either::Right(Filtered::new(body, cut).holding((allowed.running, allowed.place))))
+                response
+                    .map(|body| Either::Right(Filtered::answer(body, cut).holding((allowed.running, allowed.place))))
             }),
         };
         let answer = answer.unwrap_or_else(|error| unanswered(&error));
@@ -171,7 +172,7 @@ impl Inner {
             return Err(RelayError::Protocol);
         }
         let held = (connection, allowed.running, allowed.place);
-        Ok(response.map(|body| Either::Right(Filtered::new(body, cut).holding(held))))
+        Ok(response.map(|body| Either::Right(Filtered::answer(body, cut).holding(held))))
     }
 
     /// Some requests tell that the discovery cache is out of date.

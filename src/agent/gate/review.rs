@@ -33,7 +33,7 @@ impl Inner {
         reviews::prepare(&mut outgoing.headers);
         let answer = self.options.upstream.send(outgoing, Filtered::whole(question, cut.clone())).await?;
         if finding.leaves(answer.status()) {
-            return Ok(answer.map(|body| Either::Right(Filtered::new(body, cut).holding(allowed))));
+            return Ok(answer.map(|body| Either::Right(Filtered::answer(body, cut).holding(allowed))));
         }
         let (head, body) = answer.into_parts();
         let body = Limited::new(body, MAX_ANSWER).collect().await.map_err(|_| InvalidAnswer)?.to_bytes();

@@ -8,6 +8,7 @@ mod log;
 mod refusal;
 mod review;
 mod upgrade;
+mod watched;
 
 use std::sync::Arc;
 

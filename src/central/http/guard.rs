@@ -1,4 +1,4 @@
-//! Refuses requests that a web page of another origin makes: a browser would lend it the user's reach.
+//! What every request must pass: a head of a bearable size, and no web page of another origin that makes it.
 
 use std::sync::Arc;
 
@@ -11,14 +11,29 @@ use super::body;
 use crate::central::state::Central;
 use crate::model::{ErrorCode, Failure};
 
+/// The most bytes that the names and values of a request's headers may have. The listener reads twice as much, so that
+/// a client that is over the limit is told so.
+pub const MAX_HEADERS: usize = 64 << 10;
+
 /// Lets requests without an `Origin` pass (no browser sent them), and those of central's own pages.
-pub async fn same_origin(State(central): State<Arc<Central>>, request: Request, next: Next) -> Response {
-    if is_foreign(request.headers(), central.address.authority.as_deref()) {
-        body::discard(request.into_body()).await;
-        return Failure::new(ErrorCode::Forbidden, "requests from web pages of another origin are refused")
-            .into_response();
+pub async fn check(State(central): State<Arc<Central>>, request: Request, next: Next) -> Response {
+    let Err(refused) = admit(request.headers(), central.address.authority.as_deref()) else {
+        return next.run(request).await;
+    };
+    body::discard(request.into_body()).await;
+    refused.into_response()
+}
+
+fn admit(headers: &HeaderMap, authority: Option<&str>) -> Result<(), Failure> {
+    if headers.iter().map(|(name, value)| name.as_str().len() + value.len()).sum::<usize>() > MAX_HEADERS {
+        let message = format!("the headers of a request may have at most {} KiB together", MAX_HEADERS >> 10);
+        return Err(Failure::new(ErrorCode::TooLarge, message));
     }
-    next.run(request).await
+    if is_foreign(headers, authority) {
+        // A browser would lend the page its user's reach.
+        return Err(Failure::new(ErrorCode::Forbidden, "requests from web pages of another origin are refused"));
+    }
+    Ok(())
 }
 
 fn is_foreign(headers: &HeaderMap, authority: Option<&str>) -> bool {
@@ -33,6 +48,18 @@ fn is_foreign(headers: &HeaderMap, authority: Option<&str>) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn headers_have_a_size() {
+        let with = |bytes: usize| {
+            let mut headers = HeaderMap::new();
+            headers.insert("x", "y".repeat(bytes / 2 - 1).parse().unwrap());
+            headers.append("x", "y".repeat(bytes / 2 - 1).parse().unwrap());
+            admit(&headers, None).map_err(|failure| failure.code)
+        };
+        assert_eq!(with(MAX_HEADERS), Ok(()));
+        assert_eq!(with(MAX_HEADERS + 2), Err(ErrorCode::TooLarge));
+    }
 
     #[test]
     fn only_pages_of_another_origin_are_foreign() {

@@ -24,4 +24,5 @@ mod tunnel;
 mod users;
 
 pub(super) use auth::Peer;
+pub(super) use guard::MAX_HEADERS;
 pub(super) use routes::routes;

@@ -234,7 +234,7 @@ pub fn routes(central: Arc<Central>) -> Router {
         .route_service(SERVICE_PATH, control_service(agents))
         .fallback(elsewhere)
         .method_not_allowed_fallback(error::no_such_method)
-        .layer(from_fn_with_state(central.clone(), guard::same_origin))
+        .layer(from_fn_with_state(central.clone(), guard::check))
         .layer(from_fn(error::identify))
         .with_state(central)
 }

@@ -197,6 +197,20 @@ fn nobody_becomes_a_user_or_a_group_of_the_system() {
 }
 
 #[test]
+fn trailers_are_no_headers() {
+    let mut trailers = map(&[
+        ("Grpc-Status", "0"),
+        ("Content-Length", "1"),
+        ("Content-Type", "a"),
+        ("Set-Cookie", "a=b"),
+        ("Location", "/x"),
+        ("Transfer-Encoding", "chunked"),
+    ]);
+    super::trailers(&mut trailers);
+    assert_eq!(trailers, map(&[("Grpc-Status", "0")]));
+}
+
+#[test]
 fn bytes_in_connection_that_are_no_name_hide_none() {
     let mut headers = map(&[("X-Hop", "1"), ("X-Other", "1"), ("Accept", "a")]);
     headers.append(CONNECTION, HeaderValue::from_bytes(b"x-hop, \xff\xfe,\tX-Other ").unwrap());

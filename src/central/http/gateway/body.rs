@@ -9,9 +9,10 @@ use http_body::{Body, Frame, SizeHint};
 
 use super::log::Log;
 use crate::central::running::Place;
+use crate::kubernetes::headers;
 use crate::tunnel::forward::AnswerBody;
 
-/// An answer that streams. Trailers do not cross: they are headers that nobody has checked.
+/// An answer that streams.
 pub struct Running {
     inner: AnswerBody,
     place: Place,
@@ -35,11 +36,15 @@ impl Body for Running {
         let frame = Pin::new(&mut self.inner).poll_frame(cx);
         match frame {
             Poll::Pending => Poll::Pending,
-            Poll::Ready(Some(Ok(frame))) if frame.is_data() => {
+            Poll::Ready(Some(Ok(mut frame))) => {
                 self.place.gave();
+                if let Some(trailers) = frame.trailers_mut() {
+                    headers::trailers(trailers);
+                    self.log.complete();
+                }
                 Poll::Ready(Some(Ok(frame)))
             }
-            Poll::Ready(Some(Ok(_)) | None) => {
+            Poll::Ready(None) => {
                 self.log.complete();
                 Poll::Ready(None)
             }

@@ -12,6 +12,7 @@ use hyper_util::rt::TokioIo;
 use super::body::Running;
 use super::log::Log;
 use super::refusal::Refused;
+use super::watched::Watched;
 use super::{Allowed, add_ours, cut};
 use crate::central::route;
 use crate::central::state::Central;
@@ -52,7 +53,7 @@ pub(super) async fn answer(
             central.commands.spawn(async move {
                 let Ok(client) = client.await else { return };
                 tokio::select! {
-                    () = pipe.join(TokioIo::new(client)) => log.complete(),
+                    () = pipe.join(Watched::new(TokioIo::new(client), &place)) => log.complete(),
                     () = place.cut().cancelled() => log.broken(place.why().unwrap_or_default()),
                 }
             });

@@ -1,0 +1,52 @@
+//! The connection of a client that has changed the protocol, watched: whether the client takes what it is given.
+
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+use crate::central::running::Place;
+
+/// Tells the place of a request when the client takes nothing more, and when it goes on.
+pub struct Watched<'a, T> {
+    inner: T,
+    place: &'a Place,
+}
+
+impl<'a, T> Watched<'a, T> {
+    /// Watches what is written to a client.
+    pub fn new(inner: T, place: &'a Place) -> Self {
+        Self { inner, place }
+    }
+
+    fn saw<R>(&self, written: Poll<R>) -> Poll<R> {
+        match written {
+            Poll::Pending => self.place.gave(),
+            Poll::Ready(_) => self.place.taken(),
+        }
+        written
+    }
+}
+
+impl<T: AsyncRead + Unpin> AsyncRead for Watched<'_, T> {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.inner).poll_read(cx, buffer)
+    }
+}
+
+impl<T: AsyncWrite + Unpin> AsyncWrite for Watched<'_, T> {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        let written = Pin::new(&mut self.inner).poll_write(cx, bytes);
+        self.saw(written)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let flushed = Pin::new(&mut self.inner).poll_flush(cx);
+        self.saw(flushed)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.inner).poll_shutdown(cx)
+    }
+}
