@@ -18,6 +18,7 @@ use serde_json::json;
 mod commands;
 mod nginx;
 mod stand_in;
+mod stream;
 use stand_in::LISTS;
 
 use super::support::{Central, Server, drain, percentile};
@@ -85,6 +86,7 @@ pub async fn run() -> anyhow::Result<()> {
         "  central and agent: {:.0} us of CPU a request (goal: at most 170), {per_byte:.1} ns a byte (goal: 4)",
         micros[0]
     );
+    stream::run(&ways, &[&central.server, &agent]).await?;
     drop((agent, central, nginx));
     commands::run().await
 }

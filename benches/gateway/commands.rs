@@ -16,13 +16,6 @@ const ROUNDS: usize = 40;
 /// So many first rounds do not.
 const WARM_UP: usize = 5;
 
-/// How much is copied, in bytes.
-const COPIED: usize = 1 << 30;
-
-/// A pod with a shell.
-const POD: &str = r#"{"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "web", "namespace": "default"},
-    "spec": {"containers": [{"name": "c", "image": "shell", "command": ["sleep", "100000"]}]}}"#;
-
 pub async fn run() -> anyhow::Result<()> {
     let cluster = tokio::task::block_in_place(Cluster::start)?;
     tokio::task::block_in_place(|| cluster.direct(BIND))?;
@@ -33,7 +26,6 @@ pub async fn run() -> anyhow::Result<()> {
     fs::write(&kubeconfig, config(&server, &central.ca_file(), &central.token))?;
     tokio::task::block_in_place(|| {
         get(&cluster, &kubeconfig)?;
-        stream(&cluster, &kubeconfig)?;
         credential(&central)
     })
 }
@@ -56,31 +48,6 @@ fn get(cluster: &Cluster, kubeconfig: &Path) -> anyhow::Result<()> {
     println!("  direct     p50 {:>7} us", percentile(&mut direct, 50));
     println!("  mk8s       p50 {:>7} us", percentile(&mut through, 50));
     println!("  ratio      {:.2}, the median of the pairs (goal: at most 1.10)", ratios[ratios.len() / 2]);
-    Ok(())
-}
-
-/// The output of a command in a pod, as `kubectl cp` reads it.
-fn stream(cluster: &Cluster, kubeconfig: &Path) -> anyhow::Result<()> {
-    let admin = cluster.kubeconfig();
-    let kubectl = |kubeconfig: &Path, args: &[&str]| {
-        let mut command = Command::new(cluster.kubectl());
-        command.args(args).env_clear().env("KUBECONFIG", kubeconfig).env("HOME", "/nonexistent");
-        command.stdin(Stdio::null()).stdout(Stdio::null());
-        command
-    };
-    let mut apply = kubectl(&admin, &["apply", "--filename=-"]).stdin(Stdio::piped()).spawn()?;
-    apply.stdin.take().into_iter().try_for_each(|mut stdin| stdin.write_all(POD.as_bytes()))?;
-    anyhow::ensure!(apply.wait()?.success(), "no pod");
-    let wait = ["wait", "--for=condition=Ready", "pod/web", "--timeout=60s"];
-    anyhow::ensure!(kubectl(&admin, &wait).status()?.success(), "the pod does not run");
-    println!("gateway: {} MiB from a pod with kubectl exec", COPIED >> 20);
-    let bytes = COPIED.to_string();
-    for (name, kubeconfig) in [("direct", admin.as_path()), ("mk8s", kubeconfig)] {
-        let start = Instant::now();
-        let status = kubectl(kubeconfig, &["exec", "web", "--", "head", "-c", &bytes, "/dev/zero"]).status()?;
-        anyhow::ensure!(status.success(), "{name}");
-        println!("  {name:<10} {:>6.0} MiB/s", (COPIED >> 20) as f64 / start.elapsed().as_secs_f64());
-    }
     Ok(())
 }
 

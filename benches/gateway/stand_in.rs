@@ -3,15 +3,23 @@
 use std::convert::Infallible;
 use std::sync::LazyLock;
 
+use http::header::{CONNECTION, CONTENT_TYPE, HeaderValue, UPGRADE};
 use http::{Response, StatusCode};
 use http_body_util::Full;
-use hyper::body::Bytes;
+use hyper::body::{Bytes, Incoming};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto;
 use mk8s::tls::{Authority, server::server_config};
+use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
+
+/// Where a connection changes its protocol, and how many bytes come then.
+pub const STREAM: (&str, usize) = ("/api/v1/namespaces/default/pods/web/attach", 1 << 30);
+
+/// In what pieces they come: what `kubectl cp` gets of a pod is not larger.
+const PIECE: usize = 32 << 10;
 
 /// A list of pods.
 pub struct List {
@@ -50,18 +58,41 @@ pub async fn start(authority: &Authority) -> anyhow::Result<u16> {
             tokio::spawn(async move {
                 let _ = stream.set_nodelay(true);
                 let Ok(stream) = acceptor.accept(stream).await else { return };
-                let answer =
-                    service_fn(async |request: http::Request<_>| Ok::<_, Infallible>(answer(request.uri().path())));
+                let answer = service_fn(async |request: http::Request<Incoming>| {
+                    Ok::<_, Infallible>(if request.uri().path() == STREAM.0 {
+                        switch(request)
+                    } else {
+                        answer(&request)
+                    })
+                });
                 let server = auto::Builder::new(TokioExecutor::new());
-                let _ = server.serve_connection(TokioIo::new(stream), answer).await;
+                let _ = server.serve_connection_with_upgrades(TokioIo::new(stream), answer).await;
             });
         }
     });
     Ok(port)
 }
 
-fn answer(path: &str) -> Response<Full<Bytes>> {
-    let mut response = match LISTS.iter().position(|list| list.path == path) {
+/// Changes the protocol, and sends.
+fn switch(request: http::Request<Incoming>) -> Response<Full<Bytes>> {
+    tokio::spawn(async move {
+        let mut stream = TokioIo::new(hyper::upgrade::on(request).await?);
+        let piece = vec![0; PIECE];
+        for _ in 0..STREAM.1 / PIECE {
+            stream.write_all(&piece).await?;
+        }
+        stream.shutdown().await?;
+        anyhow::Ok(())
+    });
+    let mut response = Response::new(Full::default());
+    *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
+    response.headers_mut().insert(CONNECTION, HeaderValue::from_static("Upgrade"));
+    response.headers_mut().insert(UPGRADE, HeaderValue::from_static("websocket"));
+    response
+}
+
+fn answer(request: &http::Request<Incoming>) -> Response<Full<Bytes>> {
+    let mut response = match LISTS.iter().position(|list| list.path == request.uri().path()) {
         Some(list) => Response::new(Full::new(TEXTS[list].clone())),
         None => {
             let mut response = Response::new(Full::from("{}"));
@@ -69,6 +100,6 @@ fn answer(path: &str) -> Response<Full<Bytes>> {
             response
         }
     };
-    response.headers_mut().insert(http::header::CONTENT_TYPE, http::HeaderValue::from_static("application/json"));
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     response
 }
