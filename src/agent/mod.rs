@@ -26,11 +26,12 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{info, warn};
 
+use crate::config::agent::AgentTls;
 use crate::config::load::Role as _;
 use crate::config::secret::read_secret_file;
 use crate::config::{AgentConfig, ConfigError};
 use crate::model::ErrorCode;
-use crate::tls::{ConnectError, Connector, TlsError, Trust};
+use crate::tls::{ClientTls, ConnectError, Connector, IdentityFiles, TlsError, Trust};
 use crate::tunnel::control::{ControlClient, ControlError};
 use crate::tunnel::dial::Load;
 use cluster::Cluster;
@@ -101,9 +102,8 @@ pub async fn run(config: AgentConfig, stop: CancellationToken) -> Result<(), Age
         return Err(AgentError::Incomplete);
     };
     let url: Uri = central.parse().map_err(|_| AgentError::Incomplete)?;
-    let trust = Trust::from_options(config.tls.ca_file.as_deref(), config.tls.ca_pin.as_deref());
     let control = ControlClient {
-        connector: Connector::new(&trust)?,
+        connector: Connector::new(client_tls(&config.tls))?,
         central: url,
         token: Arc::new(read_secret_file(token_file)?),
     };
@@ -156,6 +156,14 @@ pub async fn run(config: AgentConfig, stop: CancellationToken) -> Result<(), Age
     work_dir.remove();
     info!("agent has stopped");
     Ok(())
+}
+
+fn client_tls(config: &AgentTls) -> ClientTls {
+    ClientTls {
+        trust: Trust::from_options(config.ca_file.as_deref(), config.ca_pin.as_deref()),
+        identity: IdentityFiles::from_options(config.client_cert_file.as_deref(), config.client_key_file.as_deref()),
+        server_name: config.server_name.clone(),
+    }
 }
 
 /// The gate and its like for the requests that central forwards, and the cache that both keep up to date.

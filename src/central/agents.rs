@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use tracing::{info, warn};
 
 use super::callers::TOUCH_EVERY;
+use super::client_certificate::ClientCertificate;
 use super::state::Central;
 use crate::access::TokenHash;
 use crate::model::{ClusterFacts, ErrorCode, Failure};
@@ -23,9 +24,14 @@ const HEARTBEAT_INTERVAL: Duration = Duration::from_secs(30);
 /// How often the token of an open tunnel is checked without a change: it may have expired.
 const RECHECK: Duration = Duration::from_secs(60);
 
-/// Central as agents see it.
+/// Central as the agent on one connection sees it.
 #[derive(Clone)]
-pub struct Agents(pub Arc<Central>);
+pub struct Agents {
+    /// Central.
+    pub central: Arc<Central>,
+    /// What the agent has shown in the handshake.
+    pub certificate: ClientCertificate,
+}
 
 /// An agent whose token was accepted.
 pub struct Admitted {
@@ -34,22 +40,25 @@ pub struct Admitted {
 }
 
 impl Agents {
-    /// The cluster that a token stands for: the only thing that decides which cluster is speaking.
+    /// The cluster that a token stands for: the only thing that decides which cluster is speaking. The certificate of
+    /// the connection must be for the same.
     async fn authenticate(&self, token: &str) -> Result<Admitted, Failure> {
+        self.certificate.check_presence(self.central.agents_need_certificates)?;
         let shown = TokenHash::of(token);
         let identity = self.look_up(&shown).await?.ok_or_else(|| {
             Failure::new(ErrorCode::Unauthenticated, "the agent token is not valid: check the token file of the agent")
         })?;
+        self.certificate.check_cluster(&identity.name)?;
         Ok(Admitted { identity, shown })
     }
 
     async fn look_up(&self, shown: &TokenHash) -> Result<Option<AgentIdentity>, Failure> {
         let (hash, now) = (shown.clone(), Timestamp::now());
-        let found = self.0.store.read(move |c| agent_tokens::by_hash(c, &hash, now)).await?;
+        let found = self.central.store.read(move |c| agent_tokens::by_hash(c, &hash, now)).await?;
         if let Some(AgentIdentity { token, last_used_at, .. }) = found
             && last_used_at.is_none_or(|then| now.duration_since(then) > TOUCH_EVERY)
         {
-            let store = self.0.store.clone();
+            let store = self.central.store.clone();
             tokio::spawn(async move {
                 if let Err(error) = store.write(move |c| agent_tokens::touch(c, token, now)).await {
                     warn!(%token, %error, "the last use of an agent token was not written down");
@@ -87,14 +96,14 @@ impl Agents {
             }
         };
         let serial = tunnel.serial;
-        self.0.directory.hear(cluster, |_| {});
-        let tunnels = self.0.registry.insert(cluster, tunnel);
+        self.central.directory.hear(cluster, |_| {});
+        let tunnels = self.central.registry.insert(cluster, tunnel);
         info!(cluster = %name, serial, tunnels, "tunnel open");
         let ended = tokio::select! {
             ended = connection => Some(ended),
             () = self.until_revoked(&admitted) => None,
         };
-        let tunnels = self.0.registry.remove(cluster, serial);
+        let tunnels = self.central.registry.remove(cluster, serial);
         match ended {
             Some(Ok(())) => info!(cluster = %name, serial, tunnels, "tunnel closed"),
             Some(Err(error)) => info!(cluster = %name, serial, tunnels, %error, "tunnel lost"),
@@ -103,13 +112,13 @@ impl Agents {
                 return;
             }
         }
-        self.0.directory.hear(cluster, |_| {});
+        self.central.directory.hear(cluster, |_| {});
     }
 
     /// Waits until the token of a tunnel is revoked, expires, or its cluster is deleted. While the database does not
     /// answer, what runs goes on.
     async fn until_revoked(&self, admitted: &Admitted) {
-        let mut changes = self.0.changes.subscribe();
+        let mut changes = self.central.changes.subscribe();
         // It may have been revoked while the tunnel was opened.
         while !matches!(self.look_up(&admitted.shown).await, Ok(None)) {
             let left = admitted.identity.expires_at.map_or(RECHECK, |end| {
@@ -132,7 +141,7 @@ impl ControlPlane for Agents {
         }
         let protocol_version = negotiate(registration.protocol)?;
         info!(cluster = %name, agent_version = registration.agent_version, "agent registered");
-        self.0.directory.hear(cluster, |heard| {
+        self.central.directory.hear(cluster, |heard| {
             heard.agent_version = Some(registration.agent_version);
             heard.facts = registration.facts;
         });
@@ -141,7 +150,7 @@ impl ControlPlane for Agents {
 
     async fn heartbeat(&self, token: &str, facts: ClusterFacts) -> Result<(), Failure> {
         let cluster = self.authenticate(token).await?.identity.cluster;
-        self.0.directory.hear(cluster, |heard| heard.facts = facts);
+        self.central.directory.hear(cluster, |heard| heard.facts = facts);
         Ok(())
     }
 }

@@ -105,7 +105,7 @@ impl Central {
         })
         .await?;
         info!(admin = %admin.user_id(), token = %info.id, "agent token created");
-        let (central, ca_pin) = (self.address.url.clone(), self.address.ca_pin.clone());
+        let (central, ca_pin) = (self.address.agents_url.clone(), self.address.ca_pin.clone());
         Ok(CreatedAgentToken { token, info, central, ca_pin })
     }
 

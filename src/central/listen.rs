@@ -1,25 +1,31 @@
 //! The listener: accepts connections, encrypts them, serves HTTP/1.1 and HTTP/2 on them.
 
 use std::io;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
-use hyper_util::server::graceful::GracefulShutdown;
+use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use hyper_util::service::TowerToHyperService;
 use nix::sys::socket::{setsockopt, sockopt};
-use rustls::ServerConfig;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
 use tokio_util::either::Either;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
-use tracing::{debug, warn};
+use tracing::{debug, info, warn};
 
+use super::client_certificate::ClientCertificate;
+use super::forwarded;
 use super::http::{MAX_HEADERS, Peer};
+use crate::config::Cidr;
+use crate::tls::{ServerTls, reason};
 
 /// How long a client may take for the TLS handshake, and again for the headers of a request.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
@@ -34,6 +40,13 @@ const KEEPALIVE: u32 = 30;
 /// The same for HTTP/2, which counts 32 bytes more for each header.
 const MAX_HEADER_LIST: u32 = 128 << 10;
 
+/// How long a client that was refused may take to read why.
+const LINGER: Duration = Duration::from_secs(1);
+
+/// The answer to a request without TLS.
+const NO_TLS: &[u8] = b"HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain\r\nConnection: close\r\n\r\n\
+    this port speaks TLS alone: use https://\n";
+
 /// Closes a connection from within one of its requests.
 #[derive(Clone, Default)]
 pub struct Hangup(CancellationToken);
@@ -45,80 +58,122 @@ impl Hangup {
     }
 }
 
-/// Accepts and serves connections until `stop`; the connections that are still open then.
-pub async fn accept_until(
-    listener: TcpListener,
-    tls: Option<Arc<ServerConfig>>,
-    router: Router,
-    stop: CancellationToken,
-) -> GracefulShutdown {
-    let graceful = GracefulShutdown::new();
-    let acceptor = tls.map(TlsAcceptor::from);
-    let slots = Arc::new(Semaphore::new(MAX_CONNECTIONS));
-    loop {
-        let accepting = async {
-            let slot = slots.clone().acquire_owned().await.map_err(io::Error::other)?;
-            Ok::<_, io::Error>((listener.accept().await?, slot))
-        };
-        let ((tcp, peer), slot) = tokio::select! {
-            () = stop.cancelled() => return graceful,
-            accepted = accepting => match accepted {
-                Ok(accepted) => accepted,
-                Err(error) => {
-                    // Such as too many open files: a pause lets some of them close.
-                    warn!(%error, "a connection was not accepted");
-                    tokio::time::sleep(Duration::from_millis(100)).await;
-                    continue;
-                }
-            }
-        };
-        let (acceptor, router, watcher, stop) = (acceptor.clone(), router.clone(), graceful.watcher(), stop.clone());
-        tokio::spawn(async move {
-            let _slot = slot;
-            let encrypted = tokio::select! {
-                encrypted = encrypt(tcp, acceptor) => encrypted,
-                // Nothing was asked on it yet, so there is nothing to wait for.
-                () = stop.cancelled() => return,
+/// What stands at a listener's door.
+#[derive(Clone)]
+pub struct Door {
+    /// Encryption; `None` without.
+    pub tls: Option<ServerTls>,
+    /// Who is believed when it says whom a request comes from.
+    pub trusted_proxies: Arc<[Cidr]>,
+}
+
+impl Door {
+    /// Accepts and serves connections until `stop`; the connections that are still open then.
+    pub async fn accept_until(
+        self,
+        listener: TcpListener,
+        router: Router,
+        stop: CancellationToken,
+    ) -> GracefulShutdown {
+        let graceful = GracefulShutdown::new();
+        let slots = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+        loop {
+            let accepting = async {
+                let slot = slots.clone().acquire_owned().await.map_err(io::Error::other)?;
+                Ok::<_, io::Error>((listener.accept().await?, slot))
             };
-            let io = match encrypted {
-                Ok(io) => TokioIo::new(io),
-                Err(error) => return debug!(%peer, %error, "no TLS connection"),
-            };
-            let builder = http_builder();
-            let hangup = Hangup::default();
-            let given = hangup.clone();
-            let service = router.map_request(move |mut request: ::http::Request<hyper::body::Incoming>| {
-                request.extensions_mut().insert(Peer(peer.ip()));
-                request.extensions_mut().insert(given.clone());
-                request
-            });
-            let connection = builder.serve_connection_with_upgrades(io, TowerToHyperService::new(service));
-            tokio::select! {
-                ended = watcher.watch(connection.into_owned()) => {
-                    if let Err(error) = ended {
-                        debug!(%peer, %error, "connection ended");
+            let ((tcp, peer), slot) = tokio::select! {
+                () = stop.cancelled() => return graceful,
+                accepted = accepting => match accepted {
+                    Ok(accepted) => accepted,
+                    Err(error) => {
+                        // Such as too many open files: a pause lets some of them close.
+                        warn!(%error, "a connection was not accepted");
+                        tokio::time::sleep(Duration::from_millis(100)).await;
+                        continue;
                     }
                 }
-                () = hangup.0.cancelled() => debug!(%peer, "a connection whose client takes nothing was closed"),
-            }
-        });
+            };
+            let (door, router, watcher, stop) = (self.clone(), router.clone(), graceful.watcher(), stop.clone());
+            tokio::spawn(async move {
+                let _slot = slot;
+                let encrypted = tokio::select! {
+                    encrypted = encrypt(tcp, door.tls) => encrypted,
+                    // Nothing was asked on it yet, so there is nothing to wait for.
+                    () = stop.cancelled() => return,
+                };
+                match encrypted {
+                    Ok(io) => serve(io, peer.ip(), door.trusted_proxies, router, watcher).await,
+                    Err(error) => match reason::of_client(&error) {
+                        Some(reason) => info!(%peer, reason, "a client was refused in the handshake"),
+                        None => debug!(%peer, %error, "no TLS connection"),
+                    },
+                }
+            });
+        }
     }
 }
 
-type Encrypted = Either<TcpStream, tokio_rustls::server::TlsStream<TcpStream>>;
+async fn serve(io: Encrypted, peer: IpAddr, proxies: Arc<[Cidr]>, router: Router, watcher: Watcher) {
+    let certificate = match &io {
+        Either::Left(_) => ClientCertificate::default(),
+        Either::Right(tls) => ClientCertificate::shown(tls.get_ref().1.peer_certificates()),
+    };
+    let builder = http_builder();
+    let hangup = Hangup::default();
+    let given = hangup.clone();
+    let service = router.map_request(move |mut request: ::http::Request<hyper::body::Incoming>| {
+        let sender = forwarded::sender(peer, request.headers(), &proxies);
+        let extensions = request.extensions_mut();
+        extensions.insert(Peer(sender));
+        extensions.insert(certificate.clone());
+        extensions.insert(given.clone());
+        request
+    });
+    let connection = builder.serve_connection_with_upgrades(TokioIo::new(io), TowerToHyperService::new(service));
+    tokio::select! {
+        ended = watcher.watch(connection.into_owned()) => {
+            if let Err(error) = ended {
+                debug!(%peer, %error, "connection ended");
+            }
+        }
+        () = hangup.0.cancelled() => debug!(%peer, "a connection whose client takes nothing was closed"),
+    }
+}
 
-async fn encrypt(tcp: TcpStream, acceptor: Option<TlsAcceptor>) -> io::Result<Encrypted> {
+type Encrypted = Either<TcpStream, TlsStream<TcpStream>>;
+
+async fn encrypt(mut tcp: TcpStream, tls: Option<ServerTls>) -> io::Result<Encrypted> {
     tcp.set_nodelay(true)?;
     setsockopt(&tcp, sockopt::KeepAlive, &true)?;
     setsockopt(&tcp, sockopt::TcpKeepIdle, &KEEPALIVE)?;
     setsockopt(&tcp, sockopt::TcpKeepInterval, &KEEPALIVE)?;
-    match acceptor {
-        None => Ok(Either::Left(tcp)),
-        Some(acceptor) => {
-            let handshake = tokio::time::timeout(HANDSHAKE_TIMEOUT, acceptor.accept(tcp));
-            Ok(Either::Right(handshake.await.map_err(|_| io::ErrorKind::TimedOut)??))
+    let Some(tls) = tls else { return Ok(Either::Left(tcp)) };
+    let handshake = async {
+        let mut first = [0];
+        // A handshake begins with 22, the line of an HTTP request with the letter of a method.
+        if matches!(tcp.peek(&mut first).await, Ok(1)) && first[0].is_ascii_uppercase() {
+            // A client that is gone has no use for it.
+            let _ = tcp.write_all(NO_TLS).await;
+            return Err((io::Error::other("a request without TLS"), tcp));
+        }
+        TlsAcceptor::from(tls.config()).accept(tcp).into_fallible().await.map(Either::Right)
+    };
+    match tokio::time::timeout(HANDSHAKE_TIMEOUT, handshake).await {
+        Err(_) => Err(io::ErrorKind::TimedOut.into()),
+        Ok(Ok(encrypted)) => Ok(encrypted),
+        Ok(Err((error, tcp))) => {
+            linger(tcp).await;
+            Err(error)
         }
     }
+}
+
+/// Closes a connection so that its client can read what it was told: data that nobody has read would reset it.
+async fn linger(mut tcp: TcpStream) {
+    let _ = tcp.shutdown().await;
+    let rest = async { tokio::io::copy(&mut (&mut tcp).take(64 << 10), &mut tokio::io::sink()).await };
+    let _ = tokio::time::timeout(LINGER, rest).await;
 }
 
 fn http_builder() -> auto::Builder<TokioExecutor> {

@@ -1,11 +1,14 @@
-//! The hub: one listener for users and agents, a directory of clusters, a registry of tunnels.
+//! The hub: a listener for users and agents, or one for each, a directory of clusters, a registry of tunnels.
 
 mod agents;
 mod bootstrap;
 mod callers;
+mod certificates;
 mod changes;
+mod client_certificate;
 mod clusters;
 mod directory;
+mod forwarded;
 pub mod http;
 mod listen;
 mod policies;
@@ -20,13 +23,13 @@ mod tokens;
 mod users;
 
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ::http::Uri;
+use futures_util::future::join_all;
+use hyper_util::server::graceful::GracefulShutdown;
 use jiff::{SignedDuration, Timestamp};
-use rustls::ServerConfig;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::{AbortOnDropHandle, TaskTracker};
@@ -35,15 +38,17 @@ use tracing::{info, warn};
 use crate::access::{COST, Hasher, JwtError};
 use crate::store::{self, Store, login_attempts};
 
-use crate::config::central::TlsMode;
 use crate::config::load::Role as _;
-use crate::config::{CentralConfig, ConfigError};
-use crate::tls::{Authority, TlsError, server};
+use crate::config::{CentralConfig, Cidr, ConfigError};
+use crate::tls::{Authority, TlsError};
 pub use recover::{Recovered, recover};
 
 use callers::Callers;
+use certificates::Urls;
 use changes::{Changes, POLL};
 use directory::Directory;
+use http::Audience;
+use listen::Door;
 use policies::Policies;
 use registry::Registry;
 use running::Running;
@@ -63,8 +68,10 @@ pub enum CentralError {
     #[error(transparent)]
     Config(#[from] ConfigError),
     /// The address cannot be listened on.
-    #[error("cannot listen on {address}: {source} (is another central running? `listen` sets another address)")]
+    #[error("cannot listen on {address}: {source} (is another central running? `{key}` sets another address)")]
     Listen {
+        /// The key that names it.
+        key: &'static str,
         /// Which one.
         address: SocketAddr,
         /// What the system said.
@@ -99,11 +106,13 @@ pub enum CentralError {
 
 /// A central that listens already; connections wait until it serves.
 pub struct Bound {
-    listener: TcpListener,
+    users: TcpListener,
+    /// Of their own, if they have one.
+    agents: Option<TcpListener>,
     address: SocketAddr,
     public_url: String,
-    tls: Option<Arc<ServerConfig>>,
-    authority: Option<Authority>,
+    authority: Option<Arc<Authority>>,
+    trusted_proxies: Arc<[Cidr]>,
     central: Arc<Central>,
     grace: Duration,
 }
@@ -120,12 +129,14 @@ pub async fn bind(config: CentralConfig) -> Result<Bound, CentralError> {
     let hasher = Hasher::new(COST);
     bootstrap::first_admin(&config, &store, &hasher).await?;
     bootstrap::declare_clusters(&config, &store).await?;
-    let failed = |source| CentralError::Listen { address: config.listen, source };
-    let listener = TcpListener::bind(config.listen).await.map_err(failed)?;
-    let address = listener.local_addr().map_err(failed)?;
-    let scheme = if config.tls.mode == TlsMode::Off { "http" } else { "https" };
-    let public_url = config.public_url.clone().unwrap_or_else(|| format!("{scheme}://localhost:{}", address.port()));
-    let (tls, authority) = certificates(&config, &public_url)?;
+    let (users, address) = listen("listen", config.listen).await?;
+    let agents = match config.agents.listen {
+        Some(address) => Some(listen("agents.listen", address).await?),
+        None => None,
+    };
+    let urls = Urls::new(&config, address, agents.as_ref().map(|(_, address)| *address));
+    let (tls, authority) = certificates::open(&config, &urls)?;
+    let ca_pin = authority.as_ref().map(|authority| authority.pin());
     let central = Central {
         store,
         changes: Changes::default(),
@@ -141,17 +152,27 @@ pub async fn bind(config: CentralConfig) -> Result<Bound, CentralError> {
         registry: Registry::default(),
         commands: TaskTracker::new(),
         running: Running::default(),
-        address: Address::new(&public_url, authority.as_ref().map(|authority| authority.pin().to_owned())),
+        address: Address::new(&urls.users, urls.agents, ca_pin),
+        tls,
+        agents_need_certificates: config.agents.require_client_certificate,
     };
     Ok(Bound {
-        listener,
+        users,
+        agents: agents.map(|(listener, _)| listener),
         address,
         central: Arc::new(central),
-        public_url,
-        tls,
+        public_url: urls.users,
         authority,
+        trusted_proxies: config.trusted_proxies.into(),
         grace: Duration::from_secs(config.shutdown_grace_seconds),
     })
+}
+
+async fn listen(key: &'static str, wanted: SocketAddr) -> Result<(TcpListener, SocketAddr), CentralError> {
+    let failed = |source| CentralError::Listen { address: wanted, key, source };
+    let listener = TcpListener::bind(wanted).await.map_err(failed)?;
+    let address = listener.local_addr().map_err(failed)?;
+    Ok((listener, address))
 }
 
 /// Keeps up with what changes, here or on another central.
@@ -180,48 +201,28 @@ async fn tidy(central: Arc<Central>) {
     }
 }
 
-type Certificates = (Option<Arc<ServerConfig>>, Option<Authority>);
-
-fn certificates(config: &CentralConfig, public_url: &str) -> Result<Certificates, CentralError> {
-    match (config.tls.mode, &config.tls.cert_file, &config.tls.key_file) {
-        (TlsMode::Off, _, _) => Ok((None, None)),
-        (TlsMode::Files, Some(cert), Some(key)) => {
-            Ok((Some(server::server_config(server::load_identity(cert, key)?)?), None))
-        }
-        (TlsMode::Auto | TlsMode::Files, _, _) => {
-            let authority = Authority::open_or_create(&config.data_dir.join("tls"))?;
-            let identity = authority.issue(&names(public_url))?;
-            Ok((Some(server::server_config(identity)?), Some(authority)))
-        }
-    }
-}
-
-/// What the development certificate is for: the host of the public URL, and this machine.
-fn names(public_url: &str) -> Vec<String> {
-    let mut names: Vec<String> = ["localhost", "127.0.0.1", "::1"].map(String::from).into();
-    let host = public_url.parse::<Uri>().ok().and_then(|url| url.host().map(|h| h.trim_matches(['[', ']']).to_owned()));
-    names.extend(host.filter(|host| !names.contains(host)));
-    names
-}
-
 impl Bound {
-    /// The address that is listened on.
+    /// The address that is listened on for users.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// The URL for users and agents.
+    /// The URL for users.
     pub fn public_url(&self) -> &str {
         &self.public_url
     }
 
     /// The file with the development authority, for those who connect; `None` without one.
     pub fn ca_file(&self) -> Option<PathBuf> {
-        self.authority.as_ref().map(Authority::cert_file).map(Path::to_owned)
+        self.authority.as_ref().map(|authority| authority.cert_file().to_owned())
     }
 
     /// Serves until `stop`, then lets running requests end for the grace period.
     pub async fn serve(self, stop: CancellationToken) {
+        let agents = self.agents.as_ref().and_then(|listener| listener.local_addr().ok());
+        if let Some(address) = agents {
+            info!(%address, url = self.central.address.agents_url, "listening for agents");
+        }
         info!(address = %self.address, url = self.public_url, "central is listening");
         if let Some(authority) = &self.authority {
             info!(ca_file = %authority.cert_file().display(), ca_pin = authority.pin(), "development certificate authority");
@@ -231,20 +232,33 @@ impl Bound {
             AbortOnDropHandle::new(tokio::spawn(tidy(self.central.clone()))),
             AbortOnDropHandle::new(tokio::spawn(self.central.clone().look_after_requests())),
         ];
-        let router = http::routes(self.central.clone());
-        let connections = listen::accept_until(self.listener, self.tls, router, stop).await;
+        let keeping = self.central.tls.clone().map(|tls| AbortOnDropHandle::new(tokio::spawn(tls.keep())));
+        let door = Door { tls: self.central.tls.clone(), trusted_proxies: self.trusted_proxies };
+        let connections = match self.agents {
+            None => {
+                let router = http::routes(self.central.clone(), Audience::Everyone);
+                vec![door.accept_until(self.users, router, stop).await]
+            }
+            Some(agents) => {
+                let routes = |audience| http::routes(self.central.clone(), audience);
+                let users = door.clone().accept_until(self.users, routes(Audience::Users), stop.clone());
+                let agents = door.accept_until(agents, routes(Audience::Agents), stop);
+                let (users, agents) = tokio::join!(users, agents);
+                vec![users, agents]
+            }
+        };
 
         info!(grace_seconds = self.grace.as_secs(), "central is stopping: no new requests, running ones go on");
         self.central.registry.drain_all(DRAIN_TIMEOUT).await;
         let ended = async {
-            connections.shutdown().await;
+            join_all(connections.into_iter().map(GracefulShutdown::shutdown)).await;
             self.central.commands.close();
             self.central.commands.wait().await;
         };
         if tokio::time::timeout(self.grace, ended).await.is_err() {
             warn!("the grace period is over, requests that still run are cut");
         }
-        drop(background);
+        drop((background, keeping));
         self.central.store.close().await;
         info!("central has stopped");
     }

@@ -1,6 +1,7 @@
 //! What every request can see.
 
 use http::Uri;
+use jiff::Timestamp;
 use tokio_util::task::TaskTracker;
 
 use super::callers::Callers;
@@ -13,6 +14,7 @@ use super::sessions::Lifetimes;
 use crate::access::{Hasher, KeyRing};
 use crate::model::Failure;
 use crate::store::{Conn, Store, settings};
+use crate::tls::ServerTls;
 
 /// The state of a running central.
 pub struct Central {
@@ -40,27 +42,36 @@ pub struct Central {
     pub(super) running: Running,
     /// How central is reached.
     pub(super) address: Address,
+    /// The encryption of its listeners; `None` without.
+    pub(super) tls: Option<ServerTls>,
+    /// Whether an agent must show a client certificate.
+    pub(super) agents_need_certificates: bool,
 }
 
 /// How central is reached.
 pub struct Address {
-    /// The URL for users and agents.
-    pub url: String,
+    /// The URL for agents.
+    pub agents_url: String,
     /// The pin of its development authority.
     pub ca_pin: Option<String>,
-    /// The authority of the URL, the only one that a browser's request may come from.
+    /// The authority of the URL for users, the only one that a browser's request may come from.
     pub authority: Option<String>,
 }
 
 impl Address {
-    /// The address with this URL.
-    pub fn new(url: &str, ca_pin: Option<String>) -> Self {
+    /// The address with the URLs for users and agents.
+    pub fn new(url: &str, agents_url: String, ca_pin: Option<String>) -> Self {
         let authority = url.parse::<Uri>().ok().and_then(|url| url.authority().map(ToString::to_string));
-        Self { url: url.to_owned(), ca_pin, authority }
+        Self { agents_url, ca_pin, authority }
     }
 }
 
 impl Central {
+    /// When the certificate that is served ends; `None` without one.
+    pub fn certificate_not_after(&self) -> Option<Timestamp> {
+        self.tls.as_ref().map(ServerTls::not_after)
+    }
+
     /// Changes who may do what: raises the policy version in the same transaction, which all centrals notice. Changes
     /// wait for each other, so that each sees what the one before it did.
     pub(super) async fn change<T: Send + 'static>(

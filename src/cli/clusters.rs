@@ -1,6 +1,5 @@
 //! `mk8s clusters`: show the clusters, choose the current one.
 
-use anyhow::Context as _;
 use clap::Subcommand;
 use jiff::Timestamp;
 
@@ -111,10 +110,15 @@ async fn choose(session: &SessionArgs, name: ClusterName) -> anyhow::Result<Exit
     let path = paths::client_state();
     let _lock = StateLock::take(&path).await?;
     let state = ClientState::load(&path)?;
-    let Session { server, ca_file, ca_pin, .. } = resolved;
+    let Session { server, authority, .. } = resolved;
     // The state is read from any directory.
-    let ca_file = ca_file.map(std::path::absolute).transpose().context("cannot find the file of authorities")?;
-    ClientState { server: Some(server), ca_file, ca_pin, cluster: Some(name.clone()), session: state.session }
+    authority
+        .remember(ClientState {
+            server: Some(server),
+            cluster: Some(name.clone()),
+            session: state.session,
+            ..ClientState::default()
+        })?
         .save(&path)?;
     eprintln!("now using cluster {:?}", name.as_str());
     Ok(Exit::OK)

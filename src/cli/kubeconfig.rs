@@ -179,6 +179,7 @@ pub async fn ask(session: &Session, names: &[ClusterName], current: Option<Clust
     Ok(Wanted {
         clusters,
         authority: authority(session, &client).await?.map(|pem| BASE64_STANDARD.encode(pem)),
+        server_name: session.authority.server_name.clone(),
         plugin: plugin(session, &hub.server)?,
         others_go: names.is_empty(),
         current: current.map(|name| name.to_string()),
@@ -187,7 +188,7 @@ pub async fn ask(session: &Session, names: &[ClusterName], current: Option<Clust
 
 /// The authorities that kubectl has to be given; `None` for the system's.
 async fn authority(session: &Session, client: &Client) -> anyhow::Result<Option<String>> {
-    match (&session.ca_file, &session.ca_pin) {
+    match (&session.authority.ca_file, &session.authority.ca_pin) {
         (Some(file), _) => Ok(Some(export::of_file(file)?)),
         (None, Some(pin)) => Ok(Some(client.authority(pin).await?)),
         (None, None) => Ok(None),
@@ -196,7 +197,7 @@ async fn authority(session: &Session, client: &Client) -> anyhow::Result<Option<
 
 fn plugin(session: &Session, server: &str) -> anyhow::Result<Plugin> {
     let mut args = vec!["credential".to_owned(), "--server".to_owned(), server.to_owned()];
-    if let Some(file) = session.ca_file.as_ref().filter(|_| !session.remembers_authority) {
+    if let Some(file) = session.authority.ca_file.as_ref().filter(|_| !session.remembers_authority) {
         args.extend(["--ca-file".to_owned(), absolute(file)?]);
     }
     let state = env::var_os("MK8S_CONFIG").filter(|file| !file.is_empty());

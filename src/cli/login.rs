@@ -1,5 +1,7 @@
 //! `mk8s login`: begins a session with a central and remembers both.
 
+use std::path::PathBuf;
+
 use clap::Args;
 use jiff::Timestamp;
 
@@ -9,7 +11,7 @@ use super::prompt::{self, PasswordArgs};
 use super::session::{SessionArgs, TOKEN_VARIABLE, environment_token_is_set};
 use super::trust::Authority;
 use crate::client::ClientError;
-use crate::config::client::{check_server, is_pin, normalised};
+use crate::config::client::{check_server, is_pin, is_server_name, normalised};
 use crate::config::{ClientState, StateLock, StoredSession, paths};
 use crate::model::session::{Account, Login};
 use crate::model::{Email, ErrorCode};
@@ -25,6 +27,15 @@ pub struct LoginArgs {
     /// Trust this authority alone: sha256: and the hexadecimal SHA-256 of its certificate
     #[arg(long, value_name = "PIN")]
     ca_pin: Option<String>,
+    /// The certificate to show to a central that asks for one, PEM; it is remembered
+    #[arg(long, value_name = "FILE")]
+    client_cert_file: Option<PathBuf>,
+    /// The private key of that certificate, PEM
+    #[arg(long, value_name = "FILE")]
+    client_key_file: Option<PathBuf>,
+    /// The name that must be in central's certificate [default: the host of the URL]
+    #[arg(long, value_name = "NAME")]
+    server_name: Option<String>,
     #[command(flatten)]
     password: PasswordArgs,
 }
@@ -39,7 +50,18 @@ pub async fn run(session: &SessionArgs, args: LoginArgs) -> anyhow::Result<Exit>
         let what = format!("{pin:?} is not the pin of an authority");
         return Err(CliError::usage(what, "--ca-pin sha256:<64 hexadecimal digits>").into());
     }
-    let mut authority = Authority::choose(&url, session.ca_file(), args.ca_pin.clone(), &old)?;
+    if let Some(name) = args.server_name.as_deref().filter(|name| !is_server_name(name)) {
+        let what = format!("{name:?} is not the name of a server");
+        return Err(CliError::usage(what, "--server-name <DNS name or IP address>").into());
+    }
+    let given = Authority {
+        ca_file: session.ca_file(),
+        ca_pin: args.ca_pin.clone(),
+        client_cert_file: args.client_cert_file.clone(),
+        client_key_file: args.client_key_file.clone(),
+        server_name: args.server_name.clone(),
+    };
+    let mut authority = Authority::choose(&url, given, &old)?;
     let health = authority.establish(&url).await?;
 
     let email = email(&args, &old)?;
@@ -56,8 +78,8 @@ pub async fn run(session: &SessionArgs, args: LoginArgs) -> anyhow::Result<Exit>
     let _lock = StateLock::take(&path).await?;
     let state = ClientState::load(&path)?;
     let cluster = if state.is_for(&url) { state.cluster } else { None };
-    let Authority { ca_file, ca_pin } = authority;
-    ClientState { server: Some(url.clone()), ca_file, ca_pin, cluster, session: Some(stored) }.save(&path)?;
+    let new = ClientState { server: Some(url.clone()), cluster, session: Some(stored), ..ClientState::default() };
+    authority.remember(new)?.save(&path)?;
     eprint!("{}", welcome(&url, &health.version, &account, ends));
     if environment_token_is_set() {
         eprintln!("  note: {TOKEN_VARIABLE} is set and goes before this session");

@@ -24,7 +24,8 @@ pub async fn run(session: &SessionArgs) -> anyhow::Result<Exit> {
     let _lock = StateLock::take(&path).await?;
     let mut state = ClientState::load(&path)?;
     let Some(stored) = state.session.clone().filter(is_wanted) else { return Ok(nobody(wanted.as_deref())) };
-    let authority = Authority::choose(&stored.server, session.ca_file(), None, &state)?;
+    let authority =
+        Authority::choose(&stored.server, Authority { ca_file: session.ca_file(), ..Authority::default() }, &state)?;
     let outcome = match authority.client(&stored.server) {
         Ok(client) => tokio::time::timeout(PATIENCE, revoke(client, &stored))
             .await

@@ -8,11 +8,11 @@ use jiff::Timestamp;
 
 use super::exit::{CliError, Exit};
 use super::refresh;
+use super::trust::Authority;
 use crate::client::{Client, ClientError, Credential};
 use crate::config::client::normalised;
 use crate::config::{ClientState, StoredSession, paths};
 use crate::model::{ClusterName, Token};
-use crate::tls::Trust;
 
 /// The variable with an API token.
 pub const TOKEN_VARIABLE: &str = "MK8S_TOKEN";
@@ -35,10 +35,8 @@ pub struct SessionArgs {
 pub struct Session {
     /// The URL of central.
     pub server: String,
-    /// The file of authorities.
-    pub ca_file: Option<PathBuf>,
-    /// The pin of the one authority, where there is no file.
-    pub ca_pin: Option<String>,
+    /// How it is recognised, and what is shown to it.
+    pub authority: Authority,
     /// Whether a command with nothing but the server would trust the same.
     pub remembers_authority: bool,
     /// The cluster, if one is chosen.
@@ -88,12 +86,12 @@ impl SessionArgs {
         // The remembered authority and cluster belong to the remembered server.
         let remembered = if state.is_for(&server) { state } else { ClientState::default() };
         let remembers_authority = self.ca_file().is_none_or(|file| remembered.ca_file.as_ref() == Some(&file));
-        let (ca_file, ca_pin) = match self.ca_file() {
-            Some(file) => (Some(file), None),
-            None => (remembered.ca_file, remembered.ca_pin),
-        };
+        let mut authority = Authority::of(&remembered);
+        if let Some(file) = self.ca_file() {
+            (authority.ca_file, authority.ca_pin) = (Some(file), None);
+        }
         let cluster = given(self.cluster.as_deref()).or(remembered.cluster.map(String::from));
-        Ok(Session { server, ca_file, ca_pin, remembers_authority, cluster, source, state_file })
+        Ok(Session { server, authority, remembers_authority, cluster, source, state_file })
     }
 
     /// The server that was given for this command.
@@ -143,7 +141,7 @@ impl Session {
 
     /// A client that shows no credential.
     pub fn anonymous(&self) -> anyhow::Result<Client> {
-        Ok(Client::new(&self.server, &Trust::from_options(self.ca_file.as_deref(), self.ca_pin.as_deref()))?)
+        Ok(self.authority.client(&self.server)?)
     }
 
     /// What a login left for this server, unless `MK8S_TOKEN` goes before it.
@@ -221,11 +219,11 @@ mod tests {
     fn a_session_and_an_authority_serve_the_server_that_they_were_made_for() {
         for own in [None, Some(""), Some(SERVER), Some("HTTPS://MK8S.example.com/")] {
             let session = resolve(own, None, None);
-            assert!(session.stored().is_some() && session.ca_pin.is_some(), "{own:?}");
+            assert!(session.stored().is_some() && session.authority.ca_pin.is_some(), "{own:?}");
             assert_eq!(session.cluster.as_deref(), Some("dev"));
         }
         let other = resolve(Some("https://other.example.com"), None, None);
-        assert!(other.stored().is_none() && other.ca_pin.is_none() && other.cluster.is_none());
+        assert!(other.stored().is_none() && other.authority.ca_pin.is_none() && other.cluster.is_none());
     }
 
     #[tokio::test]
@@ -241,7 +239,7 @@ mod tests {
     fn a_token_of_the_environment_goes_before_a_session_and_a_file_before_a_pin() {
         let session = resolve(None, Some("ca.pem"), Some("mk8s_pat_x"));
         assert!(session.stored().is_none() && session.uses_api_token());
-        assert_eq!((session.ca_file, session.ca_pin), (Some("ca.pem".into()), None));
+        assert_eq!((session.authority.ca_file, session.authority.ca_pin), (Some("ca.pem".into()), None));
         assert!(resolve(Some("https://other.example.com"), None, Some("mk8s_pat_x")).uses_api_token());
     }
 }

@@ -6,7 +6,7 @@ use serde::Serialize;
 use super::exit::{self, Exit};
 use super::output::{self, Format, OutputArgs};
 use super::session::{Session, SessionArgs, TOKEN_VARIABLE};
-use crate::client::ClientError;
+use crate::client::{ClientError, Health};
 use crate::config::paths;
 use crate::model::session::Me;
 use crate::model::version::VERSION;
@@ -18,6 +18,8 @@ struct Status {
     config_file: String,
     server: String,
     server_version: String,
+    /// When the certificate of the server ends.
+    certificate_not_after: Option<Timestamp>,
     logged_in: bool,
     /// `session` or `api_token`.
     credential: Option<&'static str>,
@@ -41,7 +43,7 @@ pub async fn run(session: &SessionArgs, args: OutputArgs) -> anyhow::Result<Exit
         Err(error) if exit::of(&error) == Exit::NOT_LOGGED_IN && !session.uses_api_token() => (None, None),
         Err(error) => return Err(error),
     };
-    let status = status(&session, health.version, me, clusters.as_deref());
+    let status = status(&session, health, me, clusters.as_deref());
     let text = match args.output {
         Format::Json => output::json(&status)?,
         Format::Name => format!("{}\n", status.server),
@@ -61,7 +63,7 @@ async fn ask(session: &Session) -> anyhow::Result<(Me, Option<Vec<Cluster>>)> {
     }
 }
 
-fn status(session: &Session, server_version: String, me: Option<Me>, clusters: Option<&[Cluster]>) -> Status {
+fn status(session: &Session, health: Health, me: Option<Me>, clusters: Option<&[Cluster]>) -> Status {
     let current = |name: &String| {
         let found = clusters?.iter().find(|c| c.name.as_str() == name);
         Some(found.map_or("unknown", |c| c.status.as_str()))
@@ -74,7 +76,8 @@ fn status(session: &Session, server_version: String, me: Option<Me>, clusters: O
         client_version: VERSION,
         config_file: paths::client_state().display().to_string(),
         server: session.server.clone(),
-        server_version,
+        server_version: health.version,
+        certificate_not_after: health.certificate_not_after,
         logged_in: me.is_some(),
         credential: me.as_ref().map(|_| if session.uses_api_token() { "api_token" } else { "session" }),
         user: me.as_ref().map(|me| me.user.email.clone()),
@@ -99,6 +102,9 @@ fn describe(status: &Status) -> String {
         (None, _) => "none (mk8s clusters use <name>)".into(),
     };
     let mut lines = vec![("Server", format!("{} (version {})", status.server, status.server_version)), ("User", user)];
+    if let Some(not_after) = status.certificate_not_after {
+        lines.insert(1, ("Certificate", format!("expires {}", output::until(not_after))));
+    }
     if let Some(expires_at) = status.expires_at {
         lines.push(("Roles", output::roles(&status.roles)));
         lines.push(("Expires", output::until(expires_at)));
@@ -123,6 +129,7 @@ mod tests {
             config_file: "/c.yaml".into(),
             server: "https://a".into(),
             server_version: "2".into(),
+            certificate_not_after: None,
             logged_in: false,
             credential: None,
             user: None,
@@ -147,13 +154,15 @@ mod tests {
             cluster_status: Some("online"),
             clusters: Some(2),
             clusters_online: Some(1),
+            certificate_not_after: Some("2026-03-04T15:04:05Z".parse().unwrap()),
             ..nobody
         };
         let text = describe(&ann);
         for line in [
-            "User:      ann@b\n",
-            "Roles:     admin\n",
-            "Cluster:   dev (online)\n",
+            "Certificate:  expires 2026-03-04T15:04:05Z (",
+            "User:         ann@b\n",
+            "Roles:        admin\n",
+            "Cluster:      dev (online)\n",
             "1 of 2 online\n",
             "2026-01-02T15:04:05Z",
         ] {

@@ -6,6 +6,7 @@ use http::{HeaderValue, Method, Request, Response, StatusCode, Uri, header};
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::body::{Bytes, Incoming};
 use hyper_util::rt::TokioIo;
+use jiff::Timestamp;
 use secrecy::zeroize::Zeroizing;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -15,7 +16,7 @@ use super::error::ClientError;
 use crate::model::version::VERSION;
 use crate::model::{ErrorCode, Problem};
 use crate::tls::connect::is_loopback;
-use crate::tls::{Alpn, Connector, Stream, Trust};
+use crate::tls::{Alpn, ClientTls, Connector, Stream, reason};
 
 /// The largest answer that is read.
 const MAX_ANSWER: usize = 16 << 20;
@@ -38,24 +39,27 @@ pub struct Health {
     pub version: String,
     /// Its commit.
     pub commit: String,
+    /// When the certificate that it serves ends; absent without one, and from a central that does not tell.
+    #[serde(default)]
+    pub certificate_not_after: Option<Timestamp>,
 }
 
 /// A request without a body.
 pub(super) const NOTHING: Option<&()> = None;
 
 impl Client {
-    /// A client for the central at a URL, recognised by `trust`, that shows no credential.
+    /// A client for the central at a URL, recognised as `tls` says, that shows no credential.
     ///
     /// # Errors
     /// When the URL has no host or another scheme than `https` and `http`, or the certificates cannot be read.
-    pub fn new(server: &str, trust: &Trust) -> Result<Self, ClientError> {
+    pub fn new(server: &str, tls: impl Into<ClientTls>) -> Result<Self, ClientError> {
         let wrong = || ClientError::Url(server.to_owned());
         let uri: Uri = server.parse().map_err(|_| wrong())?;
         let plain = uri.path_and_query().is_none_or(|p| p.as_str() == "/");
         if uri.host().is_none() || !matches!(uri.scheme_str(), Some("https" | "http")) || !plain {
             return Err(wrong());
         }
-        Ok(Self { connector: Connector::new(trust)?, server: uri, credential: Credential::None })
+        Ok(Self { connector: Connector::new(tls)?, server: uri, credential: Credential::None })
     }
 
     /// The same client, which shows a credential with every request.
@@ -165,7 +169,10 @@ impl Client {
                 ClientError::ApiToken(problem)
             }
             Ok(problem) => ClientError::Problem(problem),
-            Err(_) => ClientError::Protocol(format!("HTTP {status}; is this the URL of a central?")),
+            Err(_) => {
+                let scheme = if self.server.scheme_str() == Some("http") { ", https:// included" } else { "" };
+                ClientError::Protocol(format!("HTTP {status}; is this the URL of a central{scheme}?"))
+            }
         }
     }
 }
@@ -193,8 +200,8 @@ fn unanswered(error: &hyper::Error) -> ClientError {
     }
 }
 
-fn protocol(error: &dyn std::fmt::Display) -> ClientError {
-    ClientError::Protocol(error.to_string())
+fn protocol(error: &(dyn std::error::Error + 'static)) -> ClientError {
+    ClientError::Protocol(reason::of_broken(error))
 }
 
 #[cfg(test)]

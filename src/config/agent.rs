@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::central::validate_grace;
+use super::client::{check_client_tls, is_pin};
 use super::error::ConfigError;
 use super::flags::AgentFlags;
 use super::load::{Layers, Loaded, Role, load};
@@ -22,7 +23,7 @@ pub struct AgentConfig {
     pub cluster: Option<ClusterName>,
     /// The file that holds this agent's token. Required.
     pub token_file: Option<PathBuf>,
-    /// How central is recognised.
+    /// How central is recognised, and what is shown to it.
     pub tls: AgentTls,
     /// The kubeconfig of the cluster. Default: the ServiceAccount of the pod, or else the default kubeconfig.
     pub kubeconfig: Option<PathBuf>,
@@ -42,7 +43,7 @@ pub struct AgentConfig {
     pub log: LogConfig,
 }
 
-/// How central is recognised. With neither: by the system's certificate authorities.
+/// How central is recognised, by default by the system's certificate authorities, and what is shown to it.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct AgentTls {
@@ -50,6 +51,12 @@ pub struct AgentTls {
     pub ca_file: Option<PathBuf>,
     /// The one authority to trust, as `sha256:` and the hexadecimal SHA-256 of its certificate (DER).
     pub ca_pin: Option<String>,
+    /// The certificate that is shown to central, PEM.
+    pub client_cert_file: Option<PathBuf>,
+    /// Its private key, PEM.
+    pub client_key_file: Option<PathBuf>,
+    /// The name that must be in central's certificate. Default: the host of its URL.
+    pub server_name: Option<String>,
 }
 
 /// The kubectl that is run for users.
@@ -132,7 +139,8 @@ impl Default for TunnelConfig {
 
 impl Role for AgentConfig {
     const PREFIX: &'static str = "MK8S_AGENT_";
-    const PATHS: &'static [&'static str] = &["token_file", "tls.ca_file", "kubeconfig", "work_dir"];
+    const PATHS: &'static [&'static str] =
+        &["token_file", "tls.ca_file", "tls.client_cert_file", "tls.client_key_file", "kubeconfig", "work_dir"];
     const PROGRAMS: &'static [&'static str] = &["kubectl.path"];
     const ALLOWED: &'static [(&'static str, &'static str)] = &[
         ("kubectl.sandbox", "one of required, preferred, off"),
@@ -189,15 +197,15 @@ impl AgentConfig {
 
 impl AgentTls {
     fn validate(&self) -> Result<(), ConfigError> {
+        check_client_tls("tls.", &self.client_cert_file, &self.client_key_file, &self.server_name)?;
         let Some(pin) = &self.ca_pin else { return Ok(()) };
         if self.ca_file.is_some() {
             return Err(ConfigError::value("tls.ca_pin", "tls.ca_file is set too: keep one of the two"));
         }
-        let is_hash = |hex: &str| hex.len() == 64 && hex.bytes().all(|c| c.is_ascii_hexdigit());
-        if pin.strip_prefix("sha256:").is_some_and(is_hash) {
-            return Ok(());
+        match is_pin(pin) {
+            true => Ok(()),
+            false => Err(ConfigError::value("tls.ca_pin", format!("{pin:?} is not sha256: and 64 hexadecimal digits"))),
         }
-        Err(ConfigError::value("tls.ca_pin", format!("{pin:?} is not sha256: and 64 hexadecimal digits")))
     }
 }
 

@@ -1,34 +1,41 @@
 //! The configuration of `mk8s serve central`.
 
+mod listeners;
+
 use std::collections::BTreeSet;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
-use http::uri::Scheme;
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 
 use super::auth::AuthConfig;
+use super::cidr::Cidr;
 use super::database::{DatabaseConfig, DatabaseUrl};
 use super::error::ConfigError;
 use super::flags::CentralFlags;
 use super::load::{Layers, Loaded, Role, load};
 use super::log::LogConfig;
-use super::{paths, url};
+use super::paths;
 use crate::model::{ClusterName, Email};
+pub use listeners::{AgentsConfig, CentralTls, TlsMode};
 
 /// Everything that central can be told.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CentralConfig {
-    /// The address of the one listener for users and agents.
+    /// The address of the listener for users, and for agents unless they have one of their own.
     pub listen: SocketAddr,
     /// The URL by which users and agents reach central; its host is in the certificate. Default: `https://localhost:<port>`.
     pub public_url: Option<String>,
     /// The directory for certificates and, by default, keys and the database.
     pub data_dir: PathBuf,
-    /// Encryption of the listener.
+    /// Encryption of the listeners.
     pub tls: CentralTls,
+    /// The proxies in front of central; what they say of their clients' addresses is believed.
+    pub trusted_proxies: Vec<Cidr>,
+    /// What is special to agents.
+    pub agents: AgentsConfig,
     /// The database.
     pub database: DatabaseConfig,
     /// Logins of users.
@@ -39,31 +46,6 @@ pub struct CentralConfig {
     pub shutdown_grace_seconds: u64,
     /// Logging.
     pub log: LogConfig,
-}
-
-/// How the listener is encrypted.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct CentralTls {
-    /// Where the certificate comes from.
-    pub mode: TlsMode,
-    /// `files` only: the certificate chain, PEM.
-    pub cert_file: Option<PathBuf>,
-    /// `files` only: the private key, PEM.
-    pub key_file: Option<PathBuf>,
-}
-
-/// Where central's certificate comes from.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum TlsMode {
-    /// A development authority in `data_dir/tls`, made at the first start.
-    #[default]
-    Auto,
-    /// `cert_file` and `key_file`.
-    Files,
-    /// No encryption; on a loopback address only.
-    Off,
 }
 
 /// What exists from the first start on.
@@ -101,6 +83,8 @@ impl Default for CentralConfig {
             public_url: None,
             data_dir: paths::data_dir("central"),
             tls: CentralTls::default(),
+            trusted_proxies: Vec::new(),
+            agents: AgentsConfig::default(),
             database: DatabaseConfig::default(),
             auth: AuthConfig::default(),
             bootstrap: Bootstrap::default(),
@@ -116,6 +100,7 @@ impl Role for CentralConfig {
         "data_dir",
         "tls.cert_file",
         "tls.key_file",
+        "tls.client_ca",
         "database.url_file",
         "auth.signing_key_file",
         "auth.accepted_key_files.*",
@@ -125,6 +110,10 @@ impl Role for CentralConfig {
     const ALLOWED: &'static [(&'static str, &'static str)] = &[
         ("listen", "an IP address with a port, such as 127.0.0.1:8443"),
         ("tls.mode", "one of auto, files, off"),
+        ("tls.terminated_by_proxy", "true or false"),
+        ("trusted_proxies", "a list of networks, such as [10.0.0.0/8]"),
+        ("agents.listen", "an IP address with a port, such as 127.0.0.1:8444"),
+        ("agents.require_client_certificate", "true or false"),
         ("database.connections", "a whole number from 1 to 64"),
         ("auth.accepted_key_files", "a list of paths"),
         ("auth.access_token_seconds", "a whole number of seconds from 60 to 3600"),
@@ -136,11 +125,13 @@ impl Role for CentralConfig {
     ];
 
     fn normalise(&mut self) {
-        self.public_url = self.public_url.take().map(|url| url.trim_end_matches('/').to_owned());
+        for url in [&mut self.public_url, &mut self.agents.public_url] {
+            *url = url.take().map(|url| url.trim_end_matches('/').to_owned());
+        }
     }
 
     fn validate(&self) -> Result<(), ConfigError> {
-        self.validate_listener()?;
+        self.validate_listeners()?;
         self.validate_public_url()?;
         self.database.validate()?;
         self.auth.validate()?;
@@ -202,36 +193,7 @@ impl CentralConfig {
                        of an RSA key, such as `openssl genrsa 2048` makes";
         Err(ConfigError::value("auth.signing_key_file", problem))
     }
-
-    fn validate_listener(&self) -> Result<(), ConfigError> {
-        let loopback = self.listen.ip().to_canonical().is_loopback();
-        let CentralTls { mode, cert_file, key_file } = &self.tls;
-        match (mode, cert_file, key_file) {
-            (TlsMode::Off, ..) if !loopback => Err(ConfigError::value(
-                "tls.mode",
-                format!("off is for loopback addresses only, and listen is {}: use auto or files", self.listen),
-            )),
-            (TlsMode::Files, None, _) => Err(ConfigError::value("tls.cert_file", "tls.mode is files: name the file")),
-            (TlsMode::Files, _, None) => Err(ConfigError::value("tls.key_file", "tls.mode is files: name the file")),
-            (TlsMode::Auto | TlsMode::Off, Some(_), _) => Err(ConfigError::value("tls.cert_file", FILES_ONLY)),
-            (TlsMode::Auto | TlsMode::Off, _, Some(_)) => Err(ConfigError::value("tls.key_file", FILES_ONLY)),
-            _ => Ok(()),
-        }
-    }
-
-    fn validate_public_url(&self) -> Result<(), ConfigError> {
-        let Some(text) = &self.public_url else { return Ok(()) };
-        let uri = url::parse(text).map_err(|problem| ConfigError::value("public_url", problem))?;
-        // Without encryption of its own, central may still be reached by https: through a proxy on the same machine.
-        if uri.scheme() == Some(&Scheme::HTTP) && self.tls.mode != TlsMode::Off {
-            let problem = format!("{text:?} does not go with tls.mode: use https://, or set tls.mode to off");
-            return Err(ConfigError::value("public_url", problem));
-        }
-        Ok(())
-    }
 }
-
-const FILES_ONLY: &str = "the key is for tls.mode files only: set tls.mode to files, or leave the key out";
 
 /// Checks the grace period, which is the same for both servers.
 pub(super) fn validate_grace(seconds: u64) -> Result<(), ConfigError> {

@@ -21,6 +21,12 @@ pub struct ClientState {
     pub ca_file: Option<PathBuf>,
     /// The one authority to trust for it, as `sha256:` and the hexadecimal SHA-256 of its certificate (DER).
     pub ca_pin: Option<String>,
+    /// The certificate that is shown to it if it asks for one, PEM.
+    pub client_cert_file: Option<PathBuf>,
+    /// Its private key, PEM.
+    pub client_key_file: Option<PathBuf>,
+    /// The name that must be in its certificate. Default: the host of its URL.
+    pub server_name: Option<String>,
     /// The current cluster.
     pub cluster: Option<ClusterName>,
     /// What a login left.
@@ -31,7 +37,7 @@ pub struct ClientState {
 impl Role for ClientState {
     /// The client's variables override single commands, not the state; see the command line.
     const PREFIX: &'static str = "MK8S_";
-    const PATHS: &'static [&'static str] = &["ca_file"];
+    const PATHS: &'static [&'static str] = &["ca_file", "client_cert_file", "client_key_file"];
     const ALLOWED: &'static [(&'static str, &'static str)] = &[];
     const SECRETS: &'static [&'static str] = &["session.access_token", "session.refresh_token"];
 
@@ -43,6 +49,7 @@ impl Role for ClientState {
         if let Some(server) = &self.server {
             check_server(server)?;
         }
+        check_client_tls("", &self.client_cert_file, &self.client_key_file, &self.server_name)?;
         let Some(pin) = &self.ca_pin else { return Ok(()) };
         if self.ca_file.is_some() {
             return Err(ConfigError::value("ca_pin", "ca_file is set too: keep one of the two"));
@@ -65,6 +72,38 @@ pub fn normalised(server: &str) -> String {
 /// It is more or less than scheme, host and port, or is `http://` to another machine.
 pub fn check_server(server: &str) -> Result<(), ConfigError> {
     url::parse_confidential(server).map(drop).map_err(|problem| ConfigError::value("server", problem))
+}
+
+/// Checks what goes together in the client's side of TLS; `section` stands before the keys.
+///
+/// # Errors
+/// A certificate without its key, or the reverse, or a name that no certificate has.
+pub(super) fn check_client_tls(
+    section: &str,
+    cert_file: &Option<PathBuf>,
+    key_file: &Option<PathBuf>,
+    server_name: &Option<String>,
+) -> Result<(), ConfigError> {
+    let alone = |key, other| {
+        Err(ConfigError::value(format!("{section}{key}"), format!("{section}{other} is missing: set both or neither")))
+    };
+    match (cert_file, key_file) {
+        (Some(_), None) => return alone("client_cert_file", "client_key_file"),
+        (None, Some(_)) => return alone("client_key_file", "client_cert_file"),
+        _ => {}
+    }
+    match server_name {
+        Some(name) if !is_server_name(name) => {
+            let problem = format!("{name:?} is not a DNS name or an IP address");
+            Err(ConfigError::value(format!("{section}server_name"), problem))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Whether a certificate can be for this name.
+pub fn is_server_name(text: &str) -> bool {
+    rustls::pki_types::ServerName::try_from(text).is_ok()
 }
 
 /// Whether a text has the form of a pin.
@@ -194,6 +233,25 @@ mod tests {
         assert_eq!(state.ca_file, Some(dir.path().join("ca.pem")));
         state.save(&path).unwrap();
         assert_eq!(ClientState::load(&path).unwrap(), state);
+    }
+
+    #[test]
+    fn a_client_certificate_has_a_key_and_a_server_a_name() {
+        let with = |cert: Option<&str>, key: Option<&str>, name: Option<&str>| {
+            let state = ClientState {
+                client_cert_file: cert.map(Into::into),
+                client_key_file: key.map(Into::into),
+                server_name: name.map(Into::into),
+                ..logged_in()
+            };
+            state.validate().map_err(|e| e.to_string())
+        };
+        assert_eq!(with(Some("/c"), Some("/k"), Some("central.internal")), Ok(()));
+        assert_eq!(with(None, None, Some("10.0.0.1")), Ok(()));
+        let alone = with(Some("/c"), None, None).unwrap_err();
+        assert_eq!(alone, "client_cert_file: client_key_file is missing: set both or neither");
+        assert!(with(None, Some("/k"), None).unwrap_err().starts_with("client_key_file: "));
+        assert!(with(None, None, Some("no name")).unwrap_err().starts_with("server_name: "));
     }
 
     #[test]

@@ -3,6 +3,7 @@
 pub mod agent;
 pub mod auth;
 pub mod central;
+pub mod cidr;
 pub mod client;
 pub mod database;
 pub mod error;
@@ -26,6 +27,7 @@ mod yaml;
 
 pub use agent::AgentConfig;
 pub use central::CentralConfig;
+pub use cidr::Cidr;
 pub use client::ClientState;
 pub use error::{ConfigError, Origin};
 pub use flags::{AgentFlags, CentralFlags};

@@ -24,7 +24,7 @@ const CENTRAL: &str = r#"# Configuration of `mk8s serve central`.
 # Order: defaults < this file < environment (MK8S_CENTRAL_TLS__MODE sets tls.mode) < flags.
 # Relative paths are relative to the directory of this file. Check it with `mk8s config check central --config FILE`.
 
-# The address and port of the one listener for users and agents.
+# The address and port of the listener for users, and for agents unless agents.listen is set.
 # Another address than a loopback one needs encryption: tls.mode auto or files.
 #listen: 127.0.0.1:8443
 
@@ -35,19 +35,41 @@ const CENTRAL: &str = r#"# Configuration of `mk8s serve central`.
 # The directory for certificates and, by default, keys and the database.
 #data_dir: {data_dir}
 
-# Encryption of the listener.
+# Encryption of the listeners, TLS 1.2 or 1.3. Files that change are read again while central runs.
 tls:
   # Where the certificate comes from.
   #   auto:  a development authority in <data_dir>/tls, made at the first start
   #   files: cert_file and key_file
-  #   off:   no encryption; on a loopback address only
+  #   off:   no encryption; on a loopback address, or behind a proxy (terminated_by_proxy)
   #mode: auto
 
-  # For mode files: the certificate chain, a PEM file.
+  # For mode files: the certificate and those that signed it, a PEM file, in any order.
   #cert_file: null
 
-  # For mode files: the private key, a PEM file.
+  # For mode files: the private key (RSA, ECDSA or Ed25519), a PEM file; it may be the same as cert_file.
   #key_file: null
+
+  # The authorities whose client certificates are accepted, a PEM file. Default: none is asked for.
+  # An agent's certificate is for the cluster that its URI mk8s://cluster/<name> names.
+  #client_ca: null
+
+  # For mode off: whether a proxy in front of central speaks TLS in its place. Needs trusted_proxies.
+  #terminated_by_proxy: false
+
+# The networks of the proxies in front of central: from them, and from nobody else, the header X-Forwarded-For is
+# believed. Example: [10.0.0.0/8]
+#trusted_proxies: []
+
+# What is special to agents.
+agents:
+  # The address and port of a listener of their own, on which nothing else is served. Default: they speak to listen.
+  #listen: null
+
+  # The URL by which they reach that listener. Default: the host of public_url, with the port of agents.listen.
+  #public_url: null
+
+  # Whether an agent must show a client certificate for its cluster, besides its token. Needs tls.client_ca.
+  #require_client_certificate: false
 
 # What central has to remember.
 database:
@@ -119,13 +141,21 @@ token_file: agent.token
 # If it is given, central refuses an agent whose token stands for another cluster.
 #cluster: null
 
-# How central is recognised; with neither key by the system's certificate authorities. Set at most one.
+# How central is recognised: by ca_file or ca_pin (set at most one), or else by the system's certificate authorities.
 tls:
   # The certificate authorities to trust, a PEM file.
   #ca_file: null
 
   # The one authority to trust: sha256: and the 64 hexadecimal digits of the SHA-256 of its certificate (DER).
   #ca_pin: null
+
+  # The certificate that is shown to central, a PEM file, and its private key. It names the cluster by the URI
+  # mk8s://cluster/<name>. Set both or neither. Files that change are read again for each connection.
+  #client_cert_file: null
+  #client_key_file: null
+
+  # The name that must be in central's certificate. Default: the host of central.
+  #server_name: null
 
 # The kubeconfig of the cluster, a file. Default: the ServiceAccount of the pod, or else the usual kubeconfig.
 #kubeconfig: null
@@ -183,6 +213,13 @@ const CLIENT: &str = r#"# State of the mk8s client, by default ~/.mk8s/config.ya
 
 # The one authority to trust for it instead, as sha256: and the SHA-256 of its certificate. Not together with ca_file.
 #ca_pin: null
+
+# The certificate that is shown to it if it asks for one, a PEM file, and its private key. Both or neither.
+#client_cert_file: null
+#client_key_file: null
+
+# The name that must be in its certificate. Default: the host of server.
+#server_name: null
 
 # The current cluster.
 #cluster: null

@@ -61,6 +61,8 @@ pub struct Wanted {
     pub clusters: Vec<String>,
     /// The authorities to trust for them, PEM in base64; without, the system's.
     pub authority: Option<String>,
+    /// The name in central's certificate, if it is not the host of its URL.
+    pub server_name: Option<String>,
     /// Where tokens come from.
     pub plugin: Plugin,
     /// Whether the entries of all other clusters of this central go.
@@ -177,7 +179,7 @@ impl Hub {
         for cluster in &wanted.clusters {
             let name = self.entry_name(cluster);
             let taken = |kind| KubeconfigError::Taken { kind, name: name.clone(), server: self.server.clone() };
-            let entry = self.cluster(cluster, wanted.authority.as_deref())?;
+            let entry = self.cluster(cluster, wanted)?;
             match find(&file, CLUSTERS, &name) {
                 Some(found) if !self.owns(found, cluster) => return Err(taken("cluster")),
                 Some(found) if without_nulls(found) == entry.value => {}
@@ -231,7 +233,7 @@ impl Hub {
         }
     }
 
-    fn cluster(&self, cluster: &str, authority: Option<&str>) -> Result<Entry, KubeconfigError> {
+    fn cluster(&self, cluster: &str, wanted: &Wanted) -> Result<Entry, KubeconfigError> {
         #[derive(Serialize)]
         struct Item<'a> {
             name: &'a str,
@@ -243,9 +245,15 @@ impl Hub {
             server: &'a str,
             #[serde(skip_serializing_if = "Option::is_none")]
             certificate_authority_data: Option<&'a str>,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            tls_server_name: Option<&'a str>,
         }
         let (name, server) = (self.entry_name(cluster), self.url(cluster));
-        let cluster = Cluster { server: &server, certificate_authority_data: authority };
+        let cluster = Cluster {
+            server: &server,
+            certificate_authority_data: wanted.authority.as_deref(),
+            tls_server_name: wanted.server_name.as_deref(),
+        };
         Entry::new(&name, &Item { name: &name, cluster })
     }
 

@@ -11,6 +11,7 @@ use rcgen::{
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject as _};
 
 use super::TlsError;
+use super::identity::Identity;
 
 const CA_CERT: &str = "ca.crt";
 const CA_KEY: &str = "ca.key";
@@ -20,14 +21,6 @@ pub struct Authority {
     cert_file: PathBuf,
     cert: CertificateDer<'static>,
     issuer: Issuer<'static, KeyPair>,
-}
-
-/// A certificate chain, leaf first, and the key of its leaf.
-pub struct Identity {
-    /// The leaf and the authority that signed it, so that a client can pin the authority.
-    pub chain: Vec<CertificateDer<'static>>,
-    /// The private key of the leaf.
-    pub key: PrivateKeyDer<'static>,
 }
 
 impl Authority {

@@ -12,17 +12,15 @@ use hyper_util::client::proxy::matcher::Matcher;
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
 use tokio::net::TcpStream;
-use tokio_rustls::{TlsConnector, client::TlsStream};
-use tokio_util::either::Either;
+use tokio_rustls::TlsConnector;
 use tower::ServiceExt as _;
+use tracing::{info, warn};
 
-use super::{TlsError, Trust};
+use super::reload::Reload;
+use super::{ClientTls, Stream, TlsError, reason};
 
 /// How long DNS, TCP, proxy and TLS may take together.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-
-/// A connection, encrypted or (to a loopback address) not.
-pub type Stream = Either<TcpStream, TlsStream<TcpStream>>;
 
 /// The protocol to ask for in the TLS handshake.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,33 +72,57 @@ pub enum ConnectError {
     },
 }
 
-/// Makes connections; each one looks the name up anew.
+/// Makes connections; each one looks the name up anew, and sees what its files hold then.
 #[derive(Clone)]
 pub struct Connector {
-    http1: Arc<ClientConfig>,
-    http2: Arc<ClientConfig>,
+    configs: Arc<Reload<Configs>>,
+    name: Option<ServerName<'static>>,
     proxies: Arc<Matcher>,
     tcp: HttpConnector,
 }
 
+/// The client's side of a handshake for each protocol.
+#[derive(Clone)]
+struct Configs {
+    http1: Arc<ClientConfig>,
+    http2: Arc<ClientConfig>,
+}
+
 impl Connector {
-    /// A connector that recognises servers by `trust` and finds proxies in the environment.
-    pub fn new(trust: &Trust) -> Result<Self, TlsError> {
-        Ok(Self::with_config(&trust.client_config()?))
+    /// A connector that finds proxies in the environment. Reads the files of `tls`.
+    ///
+    /// # Errors
+    /// One of the files does not hold what it should.
+    pub fn new(tls: impl Into<ClientTls>) -> Result<Self, TlsError> {
+        let tls = tls.into();
+        let (files, name) = (tls.files(), tls.name()?);
+        Ok(Self::from_configs(Reload::new(files, move || Ok(Configs::new(&tls.config()?)))?, name))
     }
 
     /// A connector that recognises servers as `config` says.
-    pub(super) fn with_config(config: &ClientConfig) -> Self {
-        let with_alpn = |protocol: &[u8]| {
-            let mut config = config.clone();
-            config.alpn_protocols = vec![protocol.to_vec()];
-            Arc::new(config)
-        };
+    pub(super) fn with_config(config: ClientConfig, name: Option<ServerName<'static>>) -> Result<Self, TlsError> {
+        Ok(Self::from_configs(Reload::new(Vec::new(), move || Ok(Configs::new(&config)))?, name))
+    }
+
+    fn from_configs(configs: Reload<Configs>, name: Option<ServerName<'static>>) -> Self {
         let mut tcp = HttpConnector::new();
         tcp.enforce_http(false);
         tcp.set_nodelay(true);
         tcp.set_keepalive(Some(Duration::from_secs(30)));
-        Self { http1: with_alpn(b"http/1.1"), http2: with_alpn(b"h2"), proxies: Arc::new(Matcher::from_env()), tcp }
+        Self { configs: Arc::new(configs), name, proxies: Arc::new(Matcher::from_env()), tcp }
+    }
+
+    /// What the files hold now; what they held before, if they cannot be used.
+    async fn configs(&self) -> Configs {
+        if self.configs.has_files() {
+            let configs = self.configs.clone();
+            match tokio::task::spawn_blocking(move || configs.refresh()).await {
+                Ok(Ok(false)) | Err(_) => {}
+                Ok(Ok(true)) => info!("new certificates are in use"),
+                Ok(Err(error)) => warn!(%error, "new certificates cannot be used: the old ones stay in use"),
+            }
+        }
+        self.configs.current()
     }
 
     /// Connects to the host and port of `uri`; `https` is encrypted, `http` is not.
@@ -111,16 +133,20 @@ impl Connector {
         let connecting = async {
             let tcp = self.tcp(uri, &target).await?;
             if !encrypted {
-                return Ok(Either::Left(tcp));
+                return Ok(Stream::plain(tcp));
             }
-            let name = ServerName::try_from(host.trim_matches(['[', ']']).to_owned())
-                .map_err(|_| ConnectError::Url(uri.clone()))?;
+            let name = match &self.name {
+                Some(name) => name.clone(),
+                None => ServerName::try_from(host.trim_matches(['[', ']']).to_owned())
+                    .map_err(|_| ConnectError::Url(uri.clone()))?,
+            };
+            let configs = self.configs().await;
             let config = match alpn {
-                Alpn::Http1 => self.http1.clone(),
-                Alpn::Http2 => self.http2.clone(),
+                Alpn::Http1 => configs.http1,
+                Alpn::Http2 => configs.http2,
             };
             let tls = TlsConnector::from(config).connect(name, tcp).await.map_err(|e| tls_error(&target, &e))?;
-            Ok(Either::Right(tls))
+            Ok(Stream::encrypted(tls))
         };
         match tokio::time::timeout(CONNECT_TIMEOUT, connecting).await {
             Ok(result) => result,
@@ -151,6 +177,17 @@ impl Connector {
     }
 }
 
+impl Configs {
+    fn new(config: &ClientConfig) -> Self {
+        let with_alpn = |protocol: &[u8]| {
+            let mut config = config.clone();
+            config.alpn_protocols = vec![protocol.to_vec()];
+            Arc::new(config)
+        };
+        Self { http1: with_alpn(b"http/1.1"), http2: with_alpn(b"h2") }
+    }
+}
+
 /// Whether a URL names this machine; such connections never go through a proxy.
 pub fn is_loopback(uri: &Uri) -> bool {
     let host = uri.host().unwrap_or_default().trim_matches(['[', ']']);
@@ -159,19 +196,11 @@ pub fn is_loopback(uri: &Uri) -> bool {
 
 fn tls_error(target: &str, error: &io::Error) -> ConnectError {
     let target = target.to_owned();
-    let inner = error.get_ref().and_then(|e| e.downcast_ref::<rustls::Error>());
-    match inner {
+    match error.get_ref().and_then(|e| e.downcast_ref::<rustls::Error>()) {
         Some(rustls::Error::InvalidCertificate(why)) => {
-            let reason = match why {
-                // A bad signature: an authority of the same name is known, but it is another one.
-                rustls::CertificateError::UnknownIssuer | rustls::CertificateError::BadSignature => {
-                    "its authority is unknown here".to_owned()
-                }
-                other => other.to_string(),
-            };
-            ConnectError::Untrusted { target, reason }
+            ConnectError::Untrusted { target, reason: reason::of_certificate(why) }
         }
-        _ => ConnectError::Handshake { target, reason: error.to_string() },
+        _ => ConnectError::Handshake { target, reason: reason::of_server(error) },
     }
 }
 

@@ -6,7 +6,8 @@ use rcgen::{
 use rustls::pki_types::PrivateKeyDer;
 
 use super::TlsError;
-use super::authority::{Identity, valid_for_days};
+use super::authority::valid_for_days;
+use super::identity::Identity;
 
 /// Longer than any process lives.
 const DAYS: i64 = 3650;

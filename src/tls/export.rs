@@ -4,9 +4,8 @@ use std::path::Path;
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
-use rustls::pki_types::{CertificateDer, pem::PemObject as _};
-use tokio_util::either::Either;
 
+use super::identity::certificates;
 use super::pin::Pin;
 use super::{Stream, TlsError};
 
@@ -15,21 +14,14 @@ use super::{Stream, TlsError};
 /// # Errors
 /// It cannot be read, or holds none.
 pub fn of_file(file: &Path) -> Result<String, TlsError> {
-    let wrong = |reason: String| TlsError::Content { path: file.into(), expected: "certificate authorities", reason };
-    let certs = CertificateDer::pem_file_iter(file)
-        .and_then(Iterator::collect::<Result<Vec<_>, _>>)
-        .map_err(|e| wrong(e.to_string()))?;
-    if certs.is_empty() {
-        return Err(wrong("no certificate in it".into()));
-    }
+    let certs = certificates(file, "certificate authorities")?;
     Ok(certs.iter().map(|cert| pem(cert)).collect())
 }
 
 /// The certificate with this pin, if the server has shown it on this connection.
 pub fn of_connection(stream: &Stream, pin: &str) -> Option<String> {
     let pin: Pin = pin.parse().ok()?;
-    let Either::Right(tls) = stream else { return None };
-    tls.get_ref().1.peer_certificates()?.iter().find(|cert| Pin::of(cert) == pin).map(|cert| pem(cert))
+    stream.certificates().iter().find(|cert| Pin::of(cert) == pin).map(|cert| pem(cert))
 }
 
 fn pem(der: &[u8]) -> String {
@@ -52,7 +44,9 @@ mod tests {
     #[test]
     fn only_certificates_come_out_of_a_file() {
         let dir = tempfile::tempdir().unwrap();
-        let (file, pem) = (dir.path().join("ca.pem"), pem(&[7; 100]));
+        let authority = crate::tls::Authority::open_or_create(dir.path()).unwrap();
+        let pem = of_file(authority.cert_file()).unwrap();
+        let file = dir.path().join("ca.pem");
         std::fs::write(&file, format!("# a comment\n{pem}{}", pem.replace("CERTIFICATE", "PRIVATE KEY"))).unwrap();
         assert_eq!(of_file(&file).unwrap(), pem);
         std::fs::write(&file, "").unwrap();

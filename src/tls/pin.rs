@@ -2,16 +2,14 @@
 
 use std::fmt;
 use std::str::FromStr;
-use std::sync::Arc;
 
 use aws_lc_rs::digest::{SHA256, digest};
-use rustls::client::WebPkiServerVerifier;
-use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::crypto::CryptoProvider;
-use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use rustls::{CertificateError, DigitallySignedStruct, Error, RootCertStore, SignatureScheme};
+use rustls::client::danger::ServerCertVerified;
+use rustls::pki_types::CertificateDer;
+use rustls::{CertificateError, Error};
 
 use super::TlsError;
+use super::verifier::{Judge, Shown};
 
 /// The SHA-256 of an authority's certificate (DER), written `sha256:<hex>`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,60 +49,18 @@ impl fmt::Display for Pin {
     }
 }
 
-/// Verifies as usual, with the pinned authority from the server's own chain as the only root.
+/// Verifies with the pinned authority from the server's own chain as the only root.
 #[derive(Debug)]
-pub(super) struct PinVerifier {
-    pin: Pin,
-    provider: Arc<CryptoProvider>,
-}
+pub(super) struct PinJudge(pub(super) Pin);
 
-impl PinVerifier {
-    pub(super) fn new(pin: Pin, provider: Arc<CryptoProvider>) -> Self {
-        Self { pin, provider }
-    }
-}
-
-impl ServerCertVerifier for PinVerifier {
-    fn verify_server_cert(
-        &self,
-        end_entity: &CertificateDer<'_>,
-        intermediates: &[CertificateDer<'_>],
-        server_name: &ServerName<'_>,
-        ocsp_response: &[u8],
-        now: UnixTime,
-    ) -> Result<ServerCertVerified, Error> {
-        let pinned = intermediates
+impl Judge for PinJudge {
+    fn judge(&self, shown: &Shown<'_>) -> Result<ServerCertVerified, Error> {
+        let pinned = shown
+            .others
             .iter()
-            .find(|cert| Pin::of(cert) == self.pin)
+            .find(|cert| Pin::of(cert) == self.0)
             .ok_or(Error::InvalidCertificate(CertificateError::UnknownIssuer))?;
-        let mut roots = RootCertStore::empty();
-        roots.add(pinned.clone().into_owned())?;
-        WebPkiServerVerifier::builder_with_provider(roots.into(), self.provider.clone())
-            .build()
-            .map_err(|e| Error::General(e.to_string()))?
-            .verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now)
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        dss: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        rustls::crypto::verify_tls12_signature(message, cert, dss, &self.provider.signature_verification_algorithms)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        dss: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        rustls::crypto::verify_tls13_signature(message, cert, dss, &self.provider.signature_verification_algorithms)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.provider.signature_verification_algorithms.supported_schemes()
+        shown.verify_with(pinned)
     }
 }
 

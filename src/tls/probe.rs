@@ -3,88 +3,50 @@
 use std::sync::{Arc, Mutex};
 
 use http::Uri;
-use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::crypto::CryptoProvider;
-use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, Error, SignatureScheme};
+use rustls::client::danger::ServerCertVerified;
+use rustls::{CertificateError, ClientConfig, Error};
 
 use super::connect::{Alpn, ConnectError, Connector};
-use super::pin::{Pin, PinVerifier};
-use super::{TlsError, provider};
+use super::pin::Pin;
+use super::verifier::{Judge, Shown, Verifier};
+use super::{ClientTls, TlsError, provider};
 
 /// The pin by which the server at `uri` would be trusted: that of the highest authority in its chain with which its
 /// certificate is in order (signature, name, time). `None` if there is no such authority.
 ///
-/// The handshake is always broken off: nothing is ever sent to a server that is not trusted.
+/// The handshake is always broken off: nothing is ever sent to a server that is not trusted. Of `tls` the name counts
+/// alone, by which the server is to be known.
 ///
 /// # Errors
 /// When the server cannot be reached or does not speak TLS.
-pub async fn authority_pin(uri: &Uri) -> Result<Option<String>, ConnectError> {
-    let probe = Arc::new(Probe { found: Mutex::new(None), provider: provider() });
-    let connector = match config(probe.clone()) {
-        Ok(config) => Connector::with_config(&config),
-        Err(_) => return Ok(None),
-    };
+pub async fn authority_pin(uri: &Uri, tls: &ClientTls) -> Result<Option<String>, ConnectError> {
+    let found = Arc::new(Mutex::new(None));
+    let connector = config(Probe(found.clone())).and_then(|config| Connector::with_config(config, tls.name()?));
+    let Ok(connector) = connector else { return Ok(None) };
     match connector.connect(uri, Alpn::Http1).await {
         Ok(_) | Err(ConnectError::Untrusted { .. }) => {}
         Err(error) => return Err(error),
     }
-    let found = probe.found.lock().map_or(None, |found| *found);
+    let found = found.lock().map_or(None, |found| *found);
     Ok(found.map(|pin| pin.to_string()))
 }
 
-fn config(probe: Arc<Probe>) -> Result<ClientConfig, TlsError> {
+fn config(probe: Probe) -> Result<ClientConfig, TlsError> {
     let builder = ClientConfig::builder_with_provider(provider()).with_safe_default_protocol_versions()?;
-    Ok(builder.dangerous().with_custom_certificate_verifier(probe).with_no_client_auth())
+    Ok(builder.dangerous().with_custom_certificate_verifier(Verifier::new(probe)).with_no_client_auth())
 }
 
-/// A verifier that notes what it would have taken, and takes nothing.
+/// Notes what it would have taken, and takes nothing.
 #[derive(Debug)]
-struct Probe {
-    found: Mutex<Option<Pin>>,
-    provider: Arc<CryptoProvider>,
-}
+struct Probe(Arc<Mutex<Option<Pin>>>);
 
-impl ServerCertVerifier for Probe {
-    fn verify_server_cert(
-        &self,
-        end_entity: &CertificateDer<'_>,
-        intermediates: &[CertificateDer<'_>],
-        server_name: &ServerName<'_>,
-        ocsp_response: &[u8],
-        now: UnixTime,
-    ) -> Result<ServerCertVerified, Error> {
-        let good = intermediates.iter().rev().map(|cert| Pin::of(cert)).find(|pin| {
-            PinVerifier::new(*pin, self.provider.clone())
-                .verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now)
-                .is_ok()
-        });
-        if let Ok(mut found) = self.found.lock() {
-            *found = good;
+impl Judge for Probe {
+    fn judge(&self, shown: &Shown<'_>) -> Result<ServerCertVerified, Error> {
+        let good = shown.others.iter().rev().find(|cert| shown.verify_with(cert).is_ok());
+        if let Ok(mut found) = self.0.lock() {
+            *found = good.map(|cert| Pin::of(cert));
         }
         Err(Error::InvalidCertificate(CertificateError::UnknownIssuer))
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        dss: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        rustls::crypto::verify_tls12_signature(message, cert, dss, &self.provider.signature_verification_algorithms)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        dss: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        rustls::crypto::verify_tls13_signature(message, cert, dss, &self.provider.signature_verification_algorithms)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.provider.signature_verification_algorithms.supported_schemes()
     }
 }
 
@@ -95,7 +57,7 @@ mod tests {
     use tokio_rustls::TlsAcceptor;
 
     use super::*;
-    use crate::tls::authority::Identity;
+    use crate::tls::identity::Identity;
     use crate::tls::server::server_config;
     use crate::tls::{Authority, Trust};
 
@@ -120,7 +82,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let authority = Authority::open_or_create(dir.path()).unwrap();
         let uri = serve(authority.issue(&["127.0.0.1".into()]).unwrap()).await;
-        let pin = authority_pin(&uri).await.unwrap();
+        let pin = authority_pin(&uri, &ClientTls::default()).await.unwrap();
         assert_eq!(pin, Some(authority.pin()));
         let trusting = Connector::new(&Trust::CaPin(pin.unwrap())).unwrap();
         assert!(trusting.connect(&uri, Alpn::Http1).await.is_ok());
@@ -131,11 +93,11 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let authority = Authority::open_or_create(dir.path()).unwrap();
         let other_name = serve(authority.issue(&["other.example.com".into()]).unwrap()).await;
-        assert_eq!(authority_pin(&other_name).await.unwrap(), None);
+        assert_eq!(authority_pin(&other_name, &ClientTls::default()).await.unwrap(), None);
         let mut leaf_alone = authority.issue(&["127.0.0.1".into()]).unwrap();
         leaf_alone.chain.truncate(1);
-        assert_eq!(authority_pin(&serve(leaf_alone).await).await.unwrap(), None);
+        assert_eq!(authority_pin(&serve(leaf_alone).await, &ClientTls::default()).await.unwrap(), None);
         let nobody: Uri = "https://127.0.0.1:1".parse().unwrap();
-        assert!(matches!(authority_pin(&nobody).await, Err(ConnectError::Unreachable { .. })));
+        assert!(matches!(authority_pin(&nobody, &ClientTls::default()).await, Err(ConnectError::Unreachable { .. })));
     }
 }

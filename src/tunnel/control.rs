@@ -177,7 +177,13 @@ impl ControlClient {
                 ended = connection => Err(ControlError::Broken(ended.err().map_or("the connection was closed".into(), |e| e.to_string()))),
             }
         };
-        tokio::time::timeout(OPEN_TIMEOUT, calling).await.unwrap_or(Err(ControlError::Timeout))
+        let answer = tokio::time::timeout(OPEN_TIMEOUT, calling).await.unwrap_or(Err(ControlError::Timeout));
+        answer.map_err(|error| match error {
+            ControlError::Broken(why) if self.central.scheme_str() == Some("http") => {
+                ControlError::Broken(format!("{why} (if central speaks TLS, its URL begins with https://)"))
+            }
+            error => error,
+        })
     }
 }
 
@@ -260,6 +266,10 @@ fn failure(status: &Status) -> ControlError {
         Code::Unauthenticated => ErrorCode::Unauthenticated,
         Code::PermissionDenied => ErrorCode::Forbidden,
         Code::NotFound => ErrorCode::NotFound,
+        Code::Unimplemented => {
+            let what = "it serves no agents at this address: is it the one for agents (`agents.listen` of central)?";
+            return ControlError::Broken(what.into());
+        }
         _ => return ControlError::Broken(status.message().to_owned()),
     };
     ControlError::Refused(Failure::new(code, status.message()))

@@ -23,7 +23,7 @@ use super::relay::{Relay, answer, is_for_api_server};
 use super::settings::*;
 use super::{DRAIN_PATH, HELLO_PATH, NAMESPACE, TUNNEL_PATH, UPGRADE_PROTOCOL};
 use crate::model::{ErrorCode, Failure, Problem};
-use crate::tls::{Alpn, ConnectError, Connector};
+use crate::tls::{Alpn, ConnectError, Connector, reason};
 
 /// Why a tunnel was not opened.
 #[derive(Debug, thiserror::Error)]
@@ -35,7 +35,7 @@ pub enum DialError {
     #[error("central refused the tunnel: {0}")]
     Refused(Failure),
     /// The connection broke.
-    #[error("the connection to central broke: {0}")]
+    #[error("the connection to central broke: {}", reason::of_broken(.0))]
     Broken(#[from] hyper::Error),
     /// Silence.
     #[error("central did not answer within {} s", OPEN_TIMEOUT.as_secs())]

@@ -111,7 +111,7 @@ fn guessing_is_slowed_down_across_restarts_and_spellings() {
 const KEY: &str = "admin@localhost 127.0.0.0/24";
 
 /// Works on the database of a central, past it.
-fn in_database<T: Send + 'static>(
+pub fn in_database<T: Send + 'static>(
     central: &Central,
     work: impl FnOnce(&mut Conn) -> Result<T, mk8s::store::Error> + Send + 'static,
 ) -> T {

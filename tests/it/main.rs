@@ -31,4 +31,5 @@ mod same_as_direct;
 mod secrets;
 mod streams;
 mod support;
+mod tls;
 mod unparsed;

@@ -17,7 +17,7 @@ use crate::model::session::{Account, Login, Me, PasswordChange, Refresh, Tokens}
 /// The most characters of a user agent that are kept.
 const MAX_USER_AGENT: usize = 200;
 
-/// The address that a connection came from.
+/// The address of whoever sent a request: that of the connection, or what a trusted proxy says.
 #[derive(Clone, Copy, Debug)]
 pub struct Peer(pub IpAddr);
 

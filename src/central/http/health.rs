@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
+use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::central::state::Central;
@@ -22,10 +23,20 @@ pub struct Health {
     protocol_version: u32,
     /// `ok`, or `unavailable` when the database did not answer when it was last asked.
     database: &'static str,
+    /// When the certificate that central serves ends; absent without one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    certificate_not_after: Option<Timestamp>,
 }
 
 /// Answers while central serves.
 pub async fn show(State(central): State<Arc<Central>>) -> Json<Health> {
     let database = if central.changes.database_answers() { "ok" } else { "unavailable" };
-    Json(Health { status: "ok", version: VERSION, commit: COMMIT, protocol_version: PROTOCOL_VERSION, database })
+    Json(Health {
+        status: "ok",
+        version: VERSION,
+        commit: COMMIT,
+        protocol_version: PROTOCOL_VERSION,
+        database,
+        certificate_not_after: central.certificate_not_after(),
+    })
 }

@@ -25,4 +25,4 @@ mod users;
 
 pub(super) use auth::Peer;
 pub(super) use guard::MAX_HEADERS;
-pub(super) use routes::routes;
+pub(super) use routes::{Audience, routes};

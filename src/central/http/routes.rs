@@ -7,6 +7,8 @@ use axum::middleware::{from_fn, from_fn_with_state};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{MethodRouter, delete, get, patch, post, put};
 use axum::{Json, Router};
+use http::{StatusCode, header};
+use tower::{Service as _, service_fn};
 
 use super::caller::{Gate, Right, check};
 use super::operation::Operation;
@@ -15,6 +17,7 @@ use super::{
     tunnel, users,
 };
 use crate::central::agents::Agents;
+use crate::central::client_certificate::ClientCertificate;
 use crate::central::state::Central;
 use crate::model::ErrorCode::{Conflict, Forbidden, NotFound, Timeout, TooManyRequests, Unauthenticated};
 use crate::model::role::RoleList;
@@ -202,13 +205,42 @@ fn table() -> Table {
 async fn elsewhere(central: State<Arc<Central>>, request: Request) -> Response {
     match gateway::split(request.uri()) {
         Some(_) => gateway::serve(central, request).await,
+        // An agent at the wrong door would take a document for a message.
+        None if is_grpc(&request) => StatusCode::NOT_FOUND.into_response(),
         None => error::no_such_path(request.into_body()).await.into_response(),
     }
 }
 
-/// All that central serves.
-pub fn routes(central: Arc<Central>) -> Router {
-    let agents = Agents(central.clone());
+fn is_grpc(request: &Request) -> bool {
+    request.headers().get(header::CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"application/grpc"))
+}
+
+/// Whose requests a listener takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Audience {
+    /// All.
+    Everyone,
+    /// Those of users.
+    Users,
+    /// Those of agents.
+    Agents,
+}
+
+/// All that a listener for this audience serves.
+pub fn routes(central: Arc<Central>, audience: Audience) -> Router {
+    let router = match audience {
+        Audience::Everyone => for_agents(for_users(&central), &central),
+        Audience::Users => for_users(&central),
+        Audience::Agents => for_agents(Router::new().fallback(error::no_such_path), &central),
+    };
+    router
+        .method_not_allowed_fallback(error::no_such_method)
+        .layer(from_fn_with_state(central.clone(), guard::check))
+        .layer(from_fn(error::identify))
+        .with_state(central)
+}
+
+fn for_users(central: &Arc<Central>) -> Router<Arc<Central>> {
     let mut router = Router::new();
     let mut operations = vec![
         Operation::new("get", OPENAPI_PATH, Right::Public, "This description").gives_json(200),
@@ -228,13 +260,14 @@ pub fn routes(central: Arc<Central>) -> Router {
         operations.push(operation);
     }
     let description = Arc::new(openapi::describe(&operations));
-    router
-        .route(OPENAPI_PATH, get(move || async move { Json(description.as_ref().clone()) }))
-        .route(TUNNEL_PATH, get(tunnel::open).with_state(agents.clone()))
-        .route_service(SERVICE_PATH, control_service(agents))
-        .fallback(elsewhere)
-        .method_not_allowed_fallback(error::no_such_method)
-        .layer(from_fn_with_state(central.clone(), guard::check))
-        .layer(from_fn(error::identify))
-        .with_state(central)
+    router.route(OPENAPI_PATH, get(move || async move { Json(description.as_ref().clone()) })).fallback(elsewhere)
+}
+
+fn for_agents(router: Router<Arc<Central>>, central: &Arc<Central>) -> Router<Arc<Central>> {
+    let central = central.clone();
+    let control = service_fn(move |request: Request| {
+        let certificate = request.extensions().get::<ClientCertificate>().cloned().unwrap_or_default();
+        control_service(Agents { central: central.clone(), certificate }).call(request)
+    });
+    router.route(TUNNEL_PATH, get(tunnel::open)).route_service(SERVICE_PATH, control)
 }

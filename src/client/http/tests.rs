@@ -6,6 +6,7 @@ use crate::model::session::{Login, Refresh};
 use crate::model::token::NewAgentToken;
 use crate::model::user::{UserChange, UserRoles};
 use crate::model::{ClusterName, ExecRequest, TokenId};
+use crate::tls::Trust;
 
 fn client(server: &Fake, credential: Credential) -> Client {
     Client::new(&server.url, &Trust::System).unwrap().with_credential(credential)

@@ -40,7 +40,7 @@ fn the_token_is_not_sent_in_the_clear() {
 #[test]
 fn central_is_recognised_in_one_way() {
     let tls = |ca_file: Option<&str>, ca_pin: Option<&str>| AgentConfig {
-        tls: AgentTls { ca_file: ca_file.map(Into::into), ca_pin: ca_pin.map(Into::into) },
+        tls: AgentTls { ca_file: ca_file.map(Into::into), ca_pin: ca_pin.map(Into::into), ..AgentTls::default() },
         ..valid()
     };
     let pin = format!("sha256:{}", "0a".repeat(32));
@@ -50,6 +50,15 @@ fn central_is_recognised_in_one_way() {
     for bad in ["0a", "sha256:", &pin[..70], &pin.replace('a', "g"), &pin.replace("256", "1")] {
         assert!(error(&tls(None, Some(bad))).contains("64 hexadecimal digits"), "{bad}");
     }
+}
+
+#[test]
+fn a_client_certificate_has_a_key() {
+    let alone = AgentTls { client_cert_file: Some("c".into()), ..AgentTls::default() };
+    let said = error(&AgentConfig { tls: alone.clone(), ..valid() });
+    assert_eq!(said, "tls.client_cert_file: tls.client_key_file is missing: set both or neither");
+    let both = AgentTls { client_key_file: Some("k".into()), ..alone };
+    AgentConfig { tls: both, ..valid() }.validate().unwrap();
 }
 
 #[test]

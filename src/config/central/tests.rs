@@ -15,7 +15,12 @@ fn accepts(change: impl FnOnce(&mut CentralConfig)) {
 }
 
 fn files() -> CentralTls {
-    CentralTls { mode: TlsMode::Files, cert_file: Some("c".into()), key_file: Some("k".into()) }
+    CentralTls {
+        mode: TlsMode::Files,
+        cert_file: Some("c".into()),
+        key_file: Some("k".into()),
+        ..CentralTls::default()
+    }
 }
 
 #[test]
@@ -38,6 +43,81 @@ fn encryption_is_off_only_on_loopback() {
         let error = error(|c| (c.tls, c.listen) = (off.clone(), open.parse().unwrap()));
         assert!(error.starts_with("tls.mode: off is for loopback addresses only"), "{error}");
     }
+}
+
+fn behind(proxies: &[&str]) -> (CentralTls, Vec<Cidr>) {
+    let tls = CentralTls { mode: TlsMode::Off, terminated_by_proxy: true, ..CentralTls::default() };
+    (tls, proxies.iter().map(|network| network.parse().unwrap()).collect())
+}
+
+#[test]
+fn plain_text_on_the_network_needs_a_declared_proxy() {
+    let open = |c: &mut CentralConfig| c.listen = "0.0.0.0:8443".parse().unwrap();
+    accepts(|c| {
+        open(c);
+        (c.tls, c.trusted_proxies) = behind(&["10.0.0.0/8", "::1"]);
+    });
+    let nobody = error(|c| {
+        open(c);
+        (c.tls, c.trusted_proxies) = behind(&[]);
+    });
+    assert!(nobody.starts_with("trusted_proxies: tls.terminated_by_proxy needs"), "{nobody}");
+    for everyone in ["0.0.0.0/0", "::/0"] {
+        let everyone = error(|c| (c.tls, c.trusted_proxies) = behind(&["10.0.0.0/8", everyone]));
+        assert!(everyone.starts_with("trusted_proxies: ") && everyone.contains("is everyone"), "{everyone}");
+    }
+    let undeclared = error(|c| {
+        open(c);
+        (c.tls, c.trusted_proxies) = behind(&["10.0.0.0/8"]);
+        c.tls.terminated_by_proxy = false;
+    });
+    assert!(undeclared.starts_with("tls.mode: off is for loopback addresses only, and listen is 0.0.0.0:8443"));
+    let agents = error(|c| {
+        c.tls.mode = TlsMode::Off;
+        c.agents.listen = Some("0.0.0.0:8444".parse().unwrap());
+    });
+    assert!(agents.contains("and agents.listen is 0.0.0.0:8444"), "{agents}");
+    let idle = error(|c| c.tls.terminated_by_proxy = true);
+    assert!(idle.starts_with("tls.terminated_by_proxy: the key is for tls.mode off only"), "{idle}");
+    accepts(|c| c.trusted_proxies = behind(&["10.0.0.0/8"]).1);
+}
+
+#[test]
+fn client_certificates_need_an_authority_and_tls() {
+    let ca = || Some("ca.pem".into());
+    for tls in [CentralTls::default(), files()] {
+        accepts(|c| {
+            c.tls = CentralTls { client_ca: ca(), ..tls };
+            c.agents.require_client_certificate = true;
+        });
+    }
+    let off = error(|c| c.tls = CentralTls { mode: TlsMode::Off, client_ca: ca(), ..CentralTls::default() });
+    assert!(off.starts_with("tls.client_ca: client certificates need TLS that ends at central"), "{off}");
+    let alone = error(|c| c.agents.require_client_certificate = true);
+    assert!(alone.starts_with("agents.require_client_certificate: true needs tls.client_ca"), "{alone}");
+}
+
+#[test]
+fn agents_have_a_listener_of_their_own_or_share_that_of_users() {
+    let own = |c: &mut CentralConfig| c.agents.listen = Some("127.0.0.1:8444".parse().unwrap());
+    accepts(own);
+    accepts(|c| {
+        own(c);
+        c.agents.public_url = Some("https://agents.example.com".into());
+    });
+    let same = error(|c| c.agents.listen = Some(c.listen));
+    assert!(same.starts_with("agents.listen: the address is that of listen"), "{same}");
+    accepts(|c| {
+        c.listen = "127.0.0.1:0".parse().unwrap();
+        c.agents.listen = Some(c.listen);
+    });
+    let shared = error(|c| c.agents.public_url = Some("https://agents.example.com".into()));
+    assert!(shared.starts_with("agents.public_url: agents speak to listen"), "{shared}");
+    let plain = error(|c| {
+        own(c);
+        c.agents.public_url = Some("http://agents.example.com".into());
+    });
+    assert!(plain.starts_with("agents.public_url: ") && plain.contains("does not go with tls.mode"), "{plain}");
 }
 
 #[test]

@@ -61,7 +61,8 @@ fn later_layers_win_key_by_key() {
     assert!(matches!(loaded.origin("tls.mode"), Origin::File(_)));
     assert_eq!(*loaded.origin("listen"), Origin::Default);
     let yaml = loaded.to_yaml().unwrap();
-    let line = |key: &str| yaml.lines().find(|l| l.trim_start().starts_with(key)).unwrap().trim().to_owned();
+    // The last one of a name: sections stand in the order of theirs.
+    let line = |key: &str| yaml.lines().rfind(|l| l.trim_start().starts_with(key)).unwrap().trim().to_owned();
     let words = |key: &str| line(key).split_whitespace().map(str::to_owned).collect::<Vec<_>>();
     assert_eq!(words("level:"), ["level:", "\"trace\"", "#", "--log-level"]);
     assert_eq!(words("format:"), ["format:", "\"json\"", "#", "MK8S_CENTRAL_LOG__FORMAT"]);

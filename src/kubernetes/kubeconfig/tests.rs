@@ -13,6 +13,7 @@ fn wanted(clusters: &[&str]) -> Wanted {
     Wanted {
         clusters: clusters.iter().map(ToString::to_string).collect(),
         authority: Some("QUJD".into()),
+        server_name: None,
         plugin: Plugin { command: "mk8s".into(), args, env: Vec::new() },
         others_go: true,
         current: None,
@@ -67,6 +68,8 @@ fn an_empty_file_becomes_a_kubeconfig() {
     let current = Wanted { current: Some("dev".into()), ..wanted(&["dev"]) };
     assert_eq!(put("", &current).unwrap(), format!("{NEW}current-context: \"mk8s-dev\"\n"));
     assert!(!put("", &Wanted { authority: None, ..wanted(&["dev"]) }).unwrap().contains("authority"));
+    let named = put("", &Wanted { server_name: Some("central.internal".into()), ..wanted(&["dev"]) }).unwrap();
+    assert!(named.contains("    certificate-authority-data: QUJD\n    tls-server-name: central.internal\n"), "{named}");
 }
 
 #[test]

@@ -14,18 +14,18 @@ fn central_error(text: &str) -> String {
 fn an_unknown_key_is_named_with_the_nearest_and_the_allowed_ones() {
     assert_eq!(
         central_error("lisen: x"),
-        "lisen in config.yaml: unknown key: did you mean listen? allowed: auth, bootstrap, data_dir, database, listen, \
-         log, public_url, shutdown_grace_seconds, tls"
+        "lisen in config.yaml: unknown key: did you mean listen? allowed: agents, auth, bootstrap, data_dir, database, listen, \
+         log, public_url, shutdown_grace_seconds, tls, trusted_proxies"
     );
     assert_eq!(
         central_error("tls: {mod: auto}"),
-        "tls.mod in config.yaml: unknown key: did you mean mode? allowed: cert_file, key_file, mode"
+        "tls.mod in config.yaml: unknown key: did you mean mode? allowed: cert_file, client_ca, key_file, mode, terminated_by_proxy"
     );
     assert_eq!(
         central_error("bootstrap: {clusters: [{name: a, token_file: b}, {name: c, tokenfile: d}]}"),
         "bootstrap.clusters[1].tokenfile in config.yaml: unknown key: did you mean token_file? allowed: name, token_file"
     );
-    assert!(central_error("zzzzzz:").contains("unknown key: allowed: auth, bootstrap"));
+    assert!(central_error("zzzzzz:").contains("unknown key: allowed: agents, auth"));
     assert!(central_error("log.level: info").contains("write log: on a line of its own and level: indented"));
 }
 
@@ -43,7 +43,19 @@ fn a_wrong_type_is_told_with_what_is_expected() {
         ("listen:", "listen in config.yaml: nothing is not an IP address with a port, such as 127.0.0.1:8443"),
         ("data_dir: 1", "data_dir in config.yaml: the number 1 is not a text: put it in quotes"),
         ("data_dir: [a]", "data_dir in config.yaml: a list is not a text"),
-        ("tls: auto", "tls in config.yaml: \"auto\" is not a section with the keys cert_file, key_file, mode"),
+        (
+            "tls: auto",
+            "tls in config.yaml: \"auto\" is not a section with the keys cert_file, client_ca, key_file, mode, \
+             terminated_by_proxy",
+        ),
+        (
+            "trusted_proxies: 10.0.0.0/8",
+            "trusted_proxies in config.yaml: \"10.0.0.0/8\" is not a list of networks, such as [10.0.0.0/8]",
+        ),
+        (
+            "trusted_proxies: [10.0.0.0/8, example.com]",
+            "trusted_proxies[1] in config.yaml: \"example.com\" is not a network such as 10.0.0.0/8 or 2001:db8::/32",
+        ),
         ("tls: {mode: 1}", "tls.mode in config.yaml: the number 1 is not one of auto, files, off"),
         (
             "tls: {mode: fils}",
