@@ -126,7 +126,7 @@ fn dispatch(cli: Cli, kubectl: Vec<OsString>) -> anyhow::Result<Exit> {
         Command::Shell(args) => runtime::client(shell::run(&session, args)),
         Command::Admin(command) => runtime::client(admin::run(&session, command)),
         Command::Serve(command) => serve::run(command),
-        Command::Demo(args) => runtime::server(demo::run(args)),
+        Command::Demo(args) => runtime::central(demo::run(args)),
         Command::Config(args) => config::run(args).map(|()| Exit::OK),
         Command::Completion(args) => completion::run(args, &mut Cli::command()),
         Command::Version(args) => version::run(args),

@@ -1,18 +1,36 @@
-//! The asynchronous runtimes: a small one for a client, one with threads for a server.
+//! The asynchronous runtimes: a small one for a client, one with threads for a server, and one with a single thread for an agent.
 
 use std::future::Future;
 
 use anyhow::Context as _;
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use tokio::runtime::{Builder, Runtime};
+use tracing::warn;
 
 /// Runs a client's command. What still blocks at its end, such as a read of standard input, is left behind.
 pub fn client<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
     run(Builder::new_current_thread().enable_all().build(), work)
 }
 
-/// Runs a server.
-pub fn server<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
-    run(Builder::new_multi_thread().enable_all().build(), work)
+/// Runs an agent: a server on one thread besides that of this call. What it does is to wait, and to hand on bytes, of
+/// which one thread moves hundreds of mebibytes a second; a second one would mostly wake up to find nothing to do.
+pub fn agent<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
+    serve(Builder::new_multi_thread().worker_threads(1), work)
+}
+
+/// Runs a central, on as many threads as there are processors.
+pub fn central<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
+    serve(&mut Builder::new_multi_thread(), work)
+}
+
+/// Runs a server, with as many descriptors as it may have: each request of a client may be a connection of its own, and
+/// service managers begin with 1,024 for programs that know no more.
+fn serve<T>(builder: &mut Builder, work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
+    let descriptors = getrlimit(Resource::RLIMIT_NOFILE);
+    if let Err(error) = descriptors.and_then(|(_, most)| setrlimit(Resource::RLIMIT_NOFILE, most, most)) {
+        warn!(%error, "the limit of open files stays as it is");
+    }
+    run(builder.enable_all().build(), work)
 }
 
 fn run<T>(runtime: std::io::Result<Runtime>, work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {

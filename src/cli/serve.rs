@@ -26,7 +26,7 @@ pub fn run(command: ServeCommand) -> anyhow::Result<Exit> {
         ServeCommand::Central(flags) => {
             let config = CentralConfig::load(None, &flags)?;
             telemetry::start(&config.log);
-            runtime::server(async {
+            runtime::central(async {
                 let stop = stop_on_signal()?;
                 bind_central(config).await?.serve(stop).await;
                 Ok(Exit::OK)
@@ -35,7 +35,7 @@ pub fn run(command: ServeCommand) -> anyhow::Result<Exit> {
         ServeCommand::Agent(flags) => {
             let config = AgentConfig::load(None, &flags)?;
             telemetry::start(&config.log);
-            runtime::server(async {
+            runtime::agent(async {
                 run_agent(config, stop_on_signal()?).await?;
                 Ok(Exit::OK)
             })

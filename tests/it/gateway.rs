@@ -1,7 +1,19 @@
 //! kubectl through the gateway, as users run it: the same results as directly.
 
+mod answers;
+mod credential;
+mod custom;
+mod echoed;
+mod frames;
+mod grants;
+mod headers;
 mod life;
+mod limits;
+mod other_places;
 mod refusals;
+mod targets;
+mod trailers;
+mod upgrades;
 
 use std::fs;
 use std::io::{Read as _, Write as _};

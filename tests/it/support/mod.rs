@@ -4,7 +4,9 @@ pub mod api;
 pub mod attempt;
 pub mod canary;
 pub mod cluster;
+pub mod echo;
 pub mod gateway;
+pub mod http1;
 #[allow(dead_code, reason = "the store's own tests use the rest of it")]
 #[path = "../../support/postgres.rs"]
 pub mod postgres;
