@@ -17,7 +17,7 @@ use serde_json::json;
 
 mod commands;
 mod nginx;
-mod stand_in;
+pub mod stand_in;
 mod stream;
 use stand_in::LISTS;
 
@@ -194,7 +194,7 @@ impl Way {
 }
 
 /// A kubeconfig with a token.
-fn config(server: &str, ca_file: &Path, token: &str) -> String {
+pub fn config(server: &str, ca_file: &Path, token: &str) -> String {
     json!({
         "apiVersion": "v1", "kind": "Config", "current-context": "a",
         "clusters": [{"name": "a", "cluster": {"server": server, "certificate-authority": ca_file}}],

@@ -3,6 +3,7 @@
 //! All figures of one run come from one machine within minutes; what matters are the ratios. A name as argument runs
 //! only the benchmarks whose names contain it.
 
+mod audit;
 mod decision;
 mod fleet;
 mod gate;
@@ -10,6 +11,9 @@ mod gateway;
 mod identity;
 mod latency;
 mod memory;
+#[path = "../tests/support/postgres.rs"]
+#[allow(dead_code, reason = "it is the tests' own")]
+mod postgres;
 mod stalled;
 mod support;
 mod throughput;
@@ -42,6 +46,9 @@ fn main() -> anyhow::Result<()> {
         }
         if run("identity") {
             identity::run().await?;
+        }
+        if run("audit") {
+            audit::run().await?;
         }
         if run("fleet") {
             fleet::run().await?;

@@ -47,11 +47,7 @@ impl Drop for Server {
 impl Server {
     /// The processor time that it has used, in microseconds; the kernel counts in steps of 10 ms.
     pub fn cpu_micros(&self) -> anyhow::Result<u64> {
-        let stat = fs::read_to_string(format!("/proc/{}/stat", self.0.id()))?;
-        let fields: Vec<&str> = stat.rsplit(')').next().context("stat")?.split_whitespace().collect();
-        let ticks =
-            fields.get(11).context("utime")?.parse::<u64>()? + fields.get(12).context("stime")?.parse::<u64>()?;
-        Ok(ticks * 10_000)
+        cpu_micros(self.0.id())
     }
 
     /// Its resident memory, in KiB.
@@ -60,6 +56,14 @@ impl Server {
         let line = status.lines().find_map(|l| l.strip_prefix("VmRSS:")).context("no VmRSS")?;
         Ok(line.trim().trim_end_matches(" kB").trim().parse()?)
     }
+}
+
+/// The processor time that a process has used, in microseconds; the kernel counts in steps of 10 ms.
+pub fn cpu_micros(pid: u32) -> anyhow::Result<u64> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat"))?;
+    let fields: Vec<&str> = stat.rsplit(')').next().context("stat")?.split_whitespace().collect();
+    let ticks = fields.get(11).context("utime")?.parse::<u64>()? + fields.get(12).context("stime")?.parse::<u64>()?;
+    Ok(ticks * 10_000)
 }
 
 /// A central with some clusters, named `c0`, `c1` and so on.

@@ -185,17 +185,13 @@ impl Inner {
             Err(refusal) => return ExecEnd::Error(refusal.to_string()),
         };
         let cache = self.discovery.current();
-        let caller = Caller { name: &start.caller, groups: &start.groups, has_cache: cache.is_some() };
-        let session = match self.launcher.gate.open(caller, start.rules, output.clone()) {
+        let ExecStart { request_id, caller, groups, rules, namespace, stdin, .. } = start;
+        let caller = Caller { request: &request_id, name: &caller, groups: &groups, has_cache: cache.is_some() };
+        let session = match self.launcher.gate.open(caller, rules, output.clone()) {
             Ok(session) => session,
             Err(error) => return ExecEnd::Error(format!("the command was not run: {error}")),
         };
-        let command = Command {
-            args,
-            namespace: start.namespace,
-            stdin: start.stdin,
-            cache: cache.as_deref().map(|cache| cache.path().to_owned()),
-        };
+        let command = Command { args, namespace, stdin, cache: cache.as_deref().map(|cache| cache.path().to_owned()) };
         let (mut process, directory) = match self.launcher.start(&session, command).await {
             Ok(started) => started,
             Err(error) => return ExecEnd::Error(format!("kubectl could not be started: {error}")),
@@ -205,7 +201,7 @@ impl Inner {
             tokio::select! {
                 () = output.closed() => "the caller has gone".into(),
                 () = self.end_all.cancelled() => "the agent is stopping".into(),
-                () = carry(input, pipe, start.stdin, &session) => "the input stopped before its end".into(),
+                () = carry(input, pipe, stdin, &session) => "the input stopped before its end".into(),
                 why = session.lost_rights() => why,
             }
         };

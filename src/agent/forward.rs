@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::{HeaderName, HeaderValue, Response, StatusCode};
+use http::{HeaderValue, Response, StatusCode};
 use http_body_util::{BodyExt as _, Empty, Full, Limited};
 use tokio_util::sync::CancellationToken;
 use tonic::body::Body;
@@ -15,14 +15,11 @@ use tracing::{debug, warn};
 use super::body::Filtered;
 use super::discovery::Signals;
 use super::relay::{Outgoing, RelayError, Upstream};
-use crate::kubernetes::headers::{Identity, Upgrade};
+use crate::kubernetes::headers::{AUDIT_ID, Identity, Upgrade};
 use crate::kubernetes::question::Question;
 use crate::kubernetes::reviews::{Finding, InvalidAnswer, MAX_ANSWER, Review};
 use crate::kubernetes::status::Status;
 use crate::tunnel::relay::{Forwarded, Kind, Relay};
-
-/// Names a request in the audit log of the API server.
-const AUDIT_ID: HeaderName = HeaderName::from_static("audit-id");
 
 /// Sends what central forwards. Cheap to clone.
 #[derive(Clone)]

@@ -12,6 +12,7 @@ mod session;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
+use http::HeaderValue;
 use rustls::ServerConfig;
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
@@ -22,7 +23,7 @@ use super::discovery::Signals;
 use super::relay::Upstream;
 use crate::access::{Policy, RandomError, TokenHash, generate_gate_token};
 use crate::kubernetes::headers::{Identity, InvalidIdentity};
-use crate::model::{ClusterRules, RoleRules, Rule, Token};
+use crate::model::{ClusterRules, RequestId, RoleRules, Rule, Token};
 use crate::tls::{ephemeral, server};
 use crate::tunnel::exec::ExecEvent;
 use session::{Session, Sessions};
@@ -54,6 +55,8 @@ struct Inner {
 
 /// Whose command it is.
 pub struct Caller<'a> {
+    /// The request that the command came with.
+    pub request: &'a RequestId,
     /// The name.
     pub name: &'a str,
     /// The groups.
@@ -122,6 +125,7 @@ impl Gate {
         let mut session = Session::new(caller.name.to_owned(), identity, self.policy(rules), Some(calls));
         session.has_cache = caller.has_cache;
         session.groups = caller.groups.to_vec();
+        session.audit_id = HeaderValue::from_str(caller.request.as_str()).ok();
         self.register(session)
     }
 

@@ -1,6 +1,7 @@
 //! The hub: a listener for users and agents, or one for each, a directory of clusters, a registry of tunnels.
 
 mod agents;
+mod audit;
 mod bootstrap;
 mod callers;
 mod certificates;
@@ -43,6 +44,7 @@ use crate::config::{CentralConfig, Cidr, ConfigError};
 use crate::tls::{Authority, TlsError};
 pub use recover::{Recovered, recover};
 
+use audit::{Audit, AuditTask, Export};
 use callers::Callers;
 use certificates::Urls;
 use changes::{Changes, POLL};
@@ -114,6 +116,8 @@ pub struct Bound {
     authority: Option<Arc<Authority>>,
     trusted_proxies: Arc<[Cidr]>,
     central: Arc<Central>,
+    audit: AuditTask,
+    retention_days: u32,
     grace: Duration,
 }
 
@@ -137,6 +141,12 @@ pub async fn bind(config: CentralConfig) -> Result<Bound, CentralError> {
     let urls = Urls::new(&config, address, agents.as_ref().map(|(_, address)| *address));
     let (tls, authority) = certificates::open(&config, &urls)?;
     let ca_pin = authority.as_ref().map(|authority| authority.pin());
+    let export = Export::to(config.audit.export_file.clone());
+    export.check().map_err(|source| {
+        let file = config.audit.export_file.clone().unwrap_or_default();
+        CentralError::File { file, source }
+    })?;
+    let (audit, audit_task) = Audit::start(&store, config.audit.reads, export).await?;
     let central = Central {
         store,
         changes: Changes::default(),
@@ -152,6 +162,7 @@ pub async fn bind(config: CentralConfig) -> Result<Bound, CentralError> {
         registry: Registry::default(),
         commands: TaskTracker::new(),
         running: Running::default(),
+        audit,
         address: Address::new(&urls.users, urls.agents, ca_pin),
         tls,
         agents_need_certificates: config.agents.require_client_certificate,
@@ -163,6 +174,8 @@ pub async fn bind(config: CentralConfig) -> Result<Bound, CentralError> {
         central: Arc::new(central),
         public_url: urls.users,
         authority,
+        audit: audit_task,
+        retention_days: config.audit.retention_days,
         trusted_proxies: config.trusted_proxies.into(),
         grace: Duration::from_secs(config.shutdown_grace_seconds),
     })
@@ -231,6 +244,11 @@ impl Bound {
             AbortOnDropHandle::new(tokio::spawn(follow(self.central.clone()))),
             AbortOnDropHandle::new(tokio::spawn(tidy(self.central.clone()))),
             AbortOnDropHandle::new(tokio::spawn(self.central.clone().look_after_requests())),
+            AbortOnDropHandle::new(tokio::spawn(audit::keep(
+                self.central.audit.clone(),
+                self.central.store.clone(),
+                self.retention_days,
+            ))),
         ];
         let keeping = self.central.tls.clone().map(|tls| AbortOnDropHandle::new(tokio::spawn(tls.keep())));
         let door = Door { tls: self.central.tls.clone(), trusted_proxies: self.trusted_proxies };
@@ -259,6 +277,7 @@ impl Bound {
             warn!("the grace period is over, requests that still run are cut");
         }
         drop((background, keeping));
+        self.audit.finish().await;
         self.central.store.close().await;
         info!("central has stopped");
     }

@@ -1,13 +1,15 @@
-//! The one way from central to a cluster. What goes there must have been authorised.
+//! The one way from central to a cluster. What goes there must have been authorised and recorded.
 
 use http::Response;
 use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
+use super::audit::Trail;
 use super::state::Central;
 use crate::access::Authorized;
 use crate::kubernetes::headers::Upgrade;
 use crate::model::age::age;
+use crate::model::audit::AuditOutcome::{self, Failed, Lost};
 use crate::model::{ClusterId, ClusterName, ErrorCode, Failure};
 use crate::tunnel::accept::Tunnel;
 use crate::tunnel::exec::{ExecCall, ExecStart, OpenError};
@@ -15,6 +17,14 @@ use crate::tunnel::forward::{AnswerBody, ForwardError, Head, RequestBody, Upgrad
 
 /// How many tunnels are tried when each turns out to be closing.
 const ATTEMPTS: usize = 4;
+
+/// A request that got no answer.
+pub struct Unanswered {
+    /// Whether the cluster may have seen it.
+    pub outcome: AuditOutcome,
+    /// What the user reads.
+    pub failure: Failure,
+}
 
 /// Starts a command on the cluster, by its least loaded tunnel.
 ///
@@ -24,14 +34,17 @@ pub async fn open(
     cluster: &Authorized<ClusterId>,
     name: &ClusterName,
     start: &ExecStart,
-) -> Result<ExecCall, Failure> {
+    _recorded: &Trail,
+) -> Result<ExecCall, Unanswered> {
     let id = *cluster.subject();
     for _ in 0..ATTEMPTS {
         let Some(tunnel) = central.registry.least_loaded(id) else { break };
         match tunnel.execute(start).await {
             Ok(call) => return Ok(call),
             Err(OpenError::Unsent) => {}
-            Err(OpenError::Failed(why)) => return Err(Failure::new(ErrorCode::Unavailable, why)),
+            Err(OpenError::Failed(why)) => {
+                return Err(Unanswered { outcome: Lost, failure: Failure::new(ErrorCode::Unavailable, why) });
+            }
         }
     }
     Err(offline(central, id, name))
@@ -47,7 +60,8 @@ pub async fn forward(
     head: &Head,
     mut body: RequestBody,
     cancel: &CancellationToken,
-) -> Result<Response<AnswerBody>, Failure> {
+    _recorded: &Trail,
+) -> Result<Response<AnswerBody>, Unanswered> {
     for _ in 0..ATTEMPTS {
         let Some(tunnel) = tunnel_for_requests(central, cluster) else { break };
         match tunnel.forward(head, body, cancel.clone()).await {
@@ -66,7 +80,8 @@ pub async fn upgrade(
     name: &ClusterName,
     head: &Head,
     to: Upgrade,
-) -> Result<Upgraded, Failure> {
+    _recorded: &Trail,
+) -> Result<Upgraded, Unanswered> {
     for _ in 0..ATTEMPTS {
         let Some(tunnel) = tunnel_for_requests(central, cluster) else { break };
         match tunnel.upgrade(head, to).await {
@@ -83,16 +98,18 @@ fn tunnel_for_requests(central: &Central, cluster: &Authorized<ClusterId>) -> Op
     central.registry.least_loaded_closing(*cluster.subject(), cluster.rights().closed_namespace())
 }
 
-fn lost() -> Failure {
+/// What a user reads when the way broke on which the request went.
+pub fn lost() -> Unanswered {
     let detail = "the connection to the agent was lost; what the request asks for may have been done";
-    Failure::new(ErrorCode::Unavailable, detail)
+    Unanswered { outcome: Lost, failure: Failure::new(ErrorCode::Unavailable, detail) }
 }
 
 /// What a user reads when no agent is connected.
-fn offline(central: &Central, id: ClusterId, name: &ClusterName) -> Failure {
+fn offline(central: &Central, id: ClusterId, name: &ClusterName) -> Unanswered {
     let seen = central.directory.heard(id).last_seen.map_or_else(
         || "its agent has not connected since central started".to_owned(),
         |then| format!("last seen {} ago", age(then, Timestamp::now())),
     );
-    Failure::new(ErrorCode::Unavailable, format!("cluster {:?} is offline, {seen}", name.as_str()))
+    let failure = Failure::new(ErrorCode::Unavailable, format!("cluster {:?} is offline, {seen}", name.as_str()));
+    Unanswered { outcome: Failed, failure }
 }

@@ -4,6 +4,7 @@ use http::Uri;
 use jiff::Timestamp;
 use tokio_util::task::TaskTracker;
 
+use super::audit::Audit;
 use super::callers::Callers;
 use super::changes::Changes;
 use super::directory::Directory;
@@ -40,6 +41,8 @@ pub struct Central {
     pub(super) commands: TaskTracker,
     /// The requests to clusters that run.
     pub(super) running: Running,
+    /// What is asked for, and how it ends.
+    pub(super) audit: Audit,
     /// How central is reached.
     pub(super) address: Address,
     /// The encryption of its listeners; `None` without.

@@ -2,6 +2,7 @@
 
 mod admin;
 mod arguments;
+mod audit;
 mod auth;
 mod clusters;
 mod completion;
@@ -75,6 +76,8 @@ enum Command {
     Env(shell::EnvArgs),
     /// Start a shell, or a command, whose kubectl speaks to one cluster
     Shell(shell::ShellArgs),
+    /// Show who did what, and verify that nothing was changed in the audit log; for admins
+    Audit(Box<audit::AuditArgs>),
     /// Administer users, roles and clusters
     #[command(subcommand)]
     Admin(admin::AdminCommand),
@@ -124,6 +127,7 @@ fn dispatch(cli: Cli, kubectl: Vec<OsString>) -> anyhow::Result<Exit> {
         Command::Credential => credential::run(&session),
         Command::Env(args) => runtime::client(shell::env(&session, args)),
         Command::Shell(args) => runtime::client(shell::run(&session, args)),
+        Command::Audit(args) => runtime::client(audit::run(&session, *args)),
         Command::Admin(command) => runtime::client(admin::run(&session, command)),
         Command::Serve(command) => serve::run(command),
         Command::Demo(args) => runtime::central(demo::run(args)),

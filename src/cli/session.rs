@@ -31,6 +31,13 @@ pub struct SessionArgs {
     cluster: Option<String>,
 }
 
+impl SessionArgs {
+    /// The cluster that the command line or the environment names; the remembered one is not asked.
+    pub fn named_cluster(&self) -> Option<&str> {
+        self.cluster.as_deref()
+    }
+}
+
 /// The settings that are in force.
 pub struct Session {
     /// The URL of central.

@@ -10,6 +10,7 @@ use jiff::Timestamp;
 use secrecy::zeroize::Zeroizing;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use tokio_util::task::AbortOnDropHandle;
 
 use super::credential::Credential;
 use super::error::ClientError;
@@ -133,6 +134,40 @@ impl Client {
             .await
             .map_err(|_| ClientError::Timeout(TIMEOUT.as_secs()))??;
         if status.is_success() { Ok(answer) } else { Err(self.refusal(status, &answer)) }
+    }
+
+    /// A request that is answered with lines, each given to `take` as it comes, until it returns false.
+    pub(super) async fn lines(
+        &self,
+        path: &str,
+        mut take: impl FnMut(&[u8]) -> Result<bool, ClientError>,
+    ) -> Result<(), ClientError> {
+        let mut request = self.request(Method::GET, path, NOTHING)?;
+        request.headers_mut().insert(header::ACCEPT, HeaderValue::from_static("application/x-ndjson"));
+        let handshake = hyper::client::conn::http1::handshake(TokioIo::new(self.connect().await?)).await;
+        let (mut sender, connection) = handshake.map_err(|e| protocol(&e))?;
+        let _connection = AbortOnDropHandle::new(tokio::spawn(connection));
+        let answer = sender.send_request(request).await.map_err(|e| unanswered(&e))?;
+        if !answer.status().is_success() {
+            let (status, body) = read(answer).await?;
+            return Err(self.refusal(status, &body));
+        }
+        let mut body = answer.into_body();
+        let mut rest = Vec::new();
+        while let Some(frame) = body.frame().await {
+            let Ok(data) = frame.map_err(|e| protocol(&e))?.into_data() else { continue };
+            rest.extend_from_slice(&data);
+            while let Some(end) = rest.iter().position(|byte| *byte == b'\n') {
+                let line: Vec<u8> = rest.drain(..=end).collect();
+                if !take(line.trim_ascii())? {
+                    return Ok(());
+                }
+            }
+            if rest.len() > MAX_ANSWER {
+                return Err(ClientError::Protocol("a line of the answer has no end".into()));
+            }
+        }
+        Ok(())
     }
 
     fn request(

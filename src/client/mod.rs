@@ -1,5 +1,6 @@
 //! The HTTP client of central: what the command line calls. One file per noun.
 
+mod audit;
 mod auth;
 mod authority;
 mod clusters;

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 
+use super::audit::AuditConfig;
 use super::auth::AuthConfig;
 use super::cidr::Cidr;
 use super::database::{DatabaseConfig, DatabaseUrl};
@@ -40,6 +41,8 @@ pub struct CentralConfig {
     pub database: DatabaseConfig,
     /// Logins of users.
     pub auth: AuthConfig,
+    /// The audit log.
+    pub audit: AuditConfig,
     /// What exists from the first start on.
     pub bootstrap: Bootstrap,
     /// How long running requests may go on after a stop was asked for, in seconds.
@@ -87,6 +90,7 @@ impl Default for CentralConfig {
             agents: AgentsConfig::default(),
             database: DatabaseConfig::default(),
             auth: AuthConfig::default(),
+            audit: AuditConfig::default(),
             bootstrap: Bootstrap::default(),
             shutdown_grace_seconds: 25,
             log: LogConfig::default(),
@@ -102,6 +106,7 @@ impl Role for CentralConfig {
         "tls.key_file",
         "tls.client_ca",
         "database.url_file",
+        "audit.export_file",
         "auth.signing_key_file",
         "auth.accepted_key_files.*",
         "bootstrap.admin_password_file",
@@ -118,6 +123,8 @@ impl Role for CentralConfig {
         ("auth.accepted_key_files", "a list of paths"),
         ("auth.access_token_seconds", "a whole number of seconds from 60 to 3600"),
         ("auth.session_days", "a whole number of days from 1 to 365"),
+        ("audit.reads", "one of batch, strict"),
+        ("audit.retention_days", "a whole number of days from 0 to 36500"),
         ("bootstrap.admin_email", "an email address, such as admin@example.com"),
         ("shutdown_grace_seconds", "a whole number of seconds from 0 to 3600"),
         ("log.format", "one of text, json"),
@@ -135,6 +142,7 @@ impl Role for CentralConfig {
         self.validate_public_url()?;
         self.database.validate()?;
         self.auth.validate()?;
+        self.audit.validate()?;
         if let Some(url) = &self.database.url {
             self.validate_signing_key(url)?;
         }

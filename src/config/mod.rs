@@ -1,6 +1,7 @@
 //! What operators and users write: defaults < file < environment < flags, checked key by key.
 
 pub mod agent;
+pub mod audit;
 pub mod auth;
 pub mod central;
 pub mod cidr;

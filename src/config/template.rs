@@ -101,6 +101,19 @@ auth:
   # How long a session lives, in days, 1 to 365.
   #session_days: 30
 
+# The audit log, in the database.
+audit:
+  # Whether plain reads wait until they are recorded; everything else does.
+  #   batch:  they do not: they are written within a second, and those of that second are lost when central is killed
+  #   strict: they do
+  #reads: batch
+
+  # For how many days records are kept; 0 is for ever.
+  #retention_days: 365
+
+  # A file that gets all records besides, as JSON lines, for a program that ships logs; /dev/stdout is standard output.
+  #export_file: null
+
 # What exists from the first start on.
 bootstrap:
   # The address of the first admin.

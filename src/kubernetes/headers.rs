@@ -22,6 +22,9 @@ const IMPERSONATE: &str = "impersonate-";
 /// How a bearer token begins that travels as a WebSocket subprotocol.
 const BEARER_PROTOCOL: &str = "base64url.bearer.authorization.k8s.io.";
 
+/// Names a request in the audit log of an API server, which takes it over as it is.
+pub const AUDIT_ID: HeaderName = HeaderName::from_static("audit-id");
+
 const IMPERSONATE_USER: HeaderName = HeaderName::from_static("impersonate-user");
 const IMPERSONATE_GROUP: HeaderName = HeaderName::from_static("impersonate-group");
 

@@ -7,6 +7,7 @@ pub mod kubeconfig;
 pub mod kubectl;
 mod query;
 pub mod question;
+pub mod redact;
 pub mod request_info;
 pub mod reviews;
 mod selector;

@@ -4,7 +4,9 @@ use http::header::CONTENT_TYPE;
 use http::{HeaderMap, Method};
 
 use super::attributes::{Attributes, needed};
-use super::request_info::RequestInfo;
+use super::query::unescape;
+use super::redact;
+use super::request_info::{RequestInfo, ResourceInfo};
 use super::status::Status;
 use super::target::Target;
 
@@ -40,6 +42,35 @@ impl Question {
         };
         let needed = needed(&info, &target, content_type);
         Ok(Self { target, info, needed })
+    }
+
+    /// Whether it only reads what is no secret. To open a connection into a pod is more than to read, by GET too.
+    pub fn is_plain_read(&self) -> bool {
+        self.needed.iter().all(|needed| match needed {
+            Attributes::Path { verb, .. } => matches!(verb.as_str(), "get" | "head"),
+            Attributes::Resource { verb, resource, subresource, .. } => {
+                matches!(verb.as_str(), "get" | "list" | "watch") && resource != "secrets" && subresource != "proxy"
+            }
+        })
+    }
+
+    /// What it runs or reaches in a pod, in kubectl's words and without what looks like a secret.
+    pub fn command(&self) -> Option<String> {
+        let RequestInfo::Resource(ResourceInfo { name, subresource, .. }) = &self.info else { return None };
+        let values = |key: &str| {
+            let pairs = self.target.query().split('&').filter_map(|pair| pair.split_once('='));
+            let of_key = pairs.filter(|(name, _)| *name == key).filter_map(|(_, value)| unescape(value, true));
+            of_key.map(|value| String::from_utf8_lossy(&value).into_owned()).collect::<Vec<_>>()
+        };
+        match subresource.as_str() {
+            "exec" => {
+                let words = values("command");
+                Some(format!("exec {name} -- {}", redact::command(words.iter().map(String::as_str))))
+            }
+            "attach" => Some(format!("attach {name}")),
+            "portforward" => Some(format!("port-forward {name} {}", values("ports").join(" ")).trim_end().to_owned()),
+            _ => None,
+        }
     }
 
     /// The verb of Kubernetes for a resource, else the method.

@@ -135,6 +135,11 @@ impl Status {
         }
     }
 
+    /// What it says.
+    pub fn message(&self) -> &str {
+        &self.message
+    }
+
     /// The HTTP status.
     pub fn code(&self) -> StatusCode {
         self.code

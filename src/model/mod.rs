@@ -1,6 +1,7 @@
 //! What the product talks about, shared by every role: plain types without I/O.
 
 pub mod age;
+pub mod audit;
 pub mod can_i;
 pub mod cluster;
 pub mod email;
@@ -16,6 +17,7 @@ pub mod token;
 pub mod user;
 pub mod version;
 
+pub use audit::AuditRecord;
 pub use can_i::{CanI, Verdict};
 pub use cluster::{Cluster, ClusterFacts, ClusterList, ClusterStatus};
 pub use email::Email;

@@ -6,6 +6,7 @@
 
 pub mod agent_tokens;
 pub mod api_tokens;
+pub mod audit;
 pub mod callers;
 pub mod clusters;
 mod conn;

@@ -111,6 +111,55 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    audit_logs (id, phase) {
+        id -> Text,
+        phase -> Text,
+        writer -> Text,
+        seq -> BigInt,
+        hash -> Text,
+        at -> Timestamp,
+        parent -> Nullable<Text>,
+        kind -> Nullable<Text>,
+        user_email -> Nullable<Text>,
+        user_id -> Nullable<Text>,
+        credential -> Nullable<Text>,
+        source_ip -> Nullable<Text>,
+        user_agent -> Nullable<Text>,
+        cluster -> Nullable<Text>,
+        command -> Nullable<Text>,
+        verb -> Nullable<Text>,
+        api_group -> Nullable<Text>,
+        resource -> Nullable<Text>,
+        subresource -> Nullable<Text>,
+        namespace -> Nullable<Text>,
+        name -> Nullable<Text>,
+        target -> Nullable<Text>,
+        decision -> Nullable<Text>,
+        rule -> Nullable<Text>,
+        status -> Nullable<Integer>,
+        exit_code -> Nullable<Integer>,
+        duration_micros -> Nullable<BigInt>,
+        bytes_in -> Nullable<BigInt>,
+        bytes_out -> Nullable<BigInt>,
+        outcome -> Nullable<Text>,
+        detail -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    audit_writers (id) {
+        id -> Text,
+        started_at -> Timestamp,
+        alive_at -> Timestamp,
+        seq -> BigInt,
+        hash -> Text,
+        pruned_seq -> BigInt,
+        pruned_hash -> Text,
+        settled -> Bool,
+    }
+}
+
 diesel::joinable!(user_roles -> users (user_id));
 diesel::joinable!(sessions -> users (user_id));
 diesel::joinable!(refresh_tokens -> sessions (session_id));

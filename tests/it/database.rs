@@ -25,7 +25,7 @@ fn files(url: &str) -> tempfile::TempDir {
 }
 
 /// A central listens at its own address, whatever its public URL.
-fn start(url: &str) -> Central {
+pub fn start(url: &str) -> Central {
     let mut central = Central::start_in(files(url), &[]);
     let line = central.process.wait_for_line("central is listening", PATIENCE);
     let line: serde_json::Value = serde_json::from_str(&line).expect("JSON");

@@ -6,6 +6,7 @@ mod administration;
 mod agents;
 mod architecture;
 mod attacks;
+mod audit;
 mod auth;
 mod bad_input;
 mod bad_peers;

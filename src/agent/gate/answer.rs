@@ -17,7 +17,7 @@ use super::report::Report;
 use super::session::{Denial, Running, Session};
 use crate::agent::body::Filtered;
 use crate::agent::relay::{Outgoing, RelayError};
-use crate::kubernetes::headers::Upgrade;
+use crate::kubernetes::headers::{AUDIT_ID, Upgrade};
 use crate::kubernetes::question::Question;
 use crate::kubernetes::request_info::RequestInfo;
 use crate::kubernetes::reviews::Review;
@@ -117,7 +117,7 @@ impl Inner {
         let on_upgrade = upgrade.map(|_| hyper::upgrade::on(&mut request));
         let (parts, body) = request.into_parts();
         let identity = allowed.session.identity.clone();
-        let outgoing = match Outgoing::new(parts.method, question.target.clone(), &parts.headers, identity) {
+        let mut outgoing = match Outgoing::new(parts.method, question.target.clone(), &parts.headers, identity) {
             Ok(outgoing) => outgoing,
             Err(impersonating) => {
                 let why = impersonating.to_string();
@@ -125,6 +125,9 @@ impl Inner {
                 return Ok(refusal(&Status::refused(&why)));
             }
         };
+        if let Some(id) = &allowed.session.audit_id {
+            outgoing.headers.insert(AUDIT_ID, id.clone());
+        }
         let body = Filtered::request(body, allowed.session.ended.clone());
         let has_cache = allowed.session.has_cache;
         let answer = match (Review::of(&question.info), upgrade, on_upgrade) {

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
+use http::HeaderValue;
 use tokio::sync::{Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -23,6 +24,8 @@ pub struct Session {
     pub user: String,
     /// The caller's groups.
     pub groups: Vec<String>,
+    /// The name of its requests in the audit log of the API server: that of the command, so that the two logs join.
+    pub audit_id: Option<HeaderValue>,
     /// Whom its requests act as; `None` for the agent itself.
     pub identity: Option<Identity>,
     /// Ends all its requests.
@@ -70,6 +73,7 @@ impl Session {
         Self {
             user,
             groups: Vec::new(),
+            audit_id: None,
             identity,
             ended: CancellationToken::new(),
             places: Arc::new(Semaphore::new(MAX_REQUESTS)),

@@ -93,7 +93,8 @@ impl Scene {
         let rule = Rule { namespaces: all(), resources: all(), verbs: all() };
         let role = RoleRules { role: "admin".parse().unwrap(), permissions: vec![rule], deny: Vec::new() };
         let (sender, calls) = mpsc::channel(16);
-        let caller = Caller { name: "ann@example.com", groups: &["mk8s:admin".to_owned()], has_cache: true };
+        let request = &"the-command".to_owned().into();
+        let caller = Caller { request, name: "ann@example.com", groups: &["mk8s:admin".to_owned()], has_cache: true };
         (self.gate.open(caller, ClusterRules { roles: vec![role] }, sender).unwrap(), calls)
     }
 

@@ -8,11 +8,14 @@ use axum::{Extension, Json};
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 
 use super::json::Strict;
+use super::recorded;
 use crate::access::{Caller, Credential};
+use crate::central::audit::Durability;
 use crate::central::sessions::Origin;
 use crate::central::state::Central;
-use crate::model::Failure;
+use crate::model::audit::{AuditDecision, AuditKind, AuditOutcome, AuditRecord};
 use crate::model::session::{Account, Login, Me, PasswordChange, Refresh, Tokens};
+use crate::model::{Email, Failure, RequestId};
 
 /// The most characters of a user agent that are kept.
 const MAX_USER_AGENT: usize = 200;
@@ -33,12 +36,34 @@ pub fn secret<T>(answer: T) -> Secret<T> {
 pub async fn login(
     State(central): State<Arc<Central>>,
     Extension(Peer(ip)): Extension<Peer>,
+    Extension(id): Extension<RequestId>,
     headers: HeaderMap,
     Strict(login): Strict<Login>,
 ) -> Result<Secret<Tokens>, Failure> {
     let user_agent = headers.get(header::USER_AGENT).and_then(|v| v.to_str().ok()).unwrap_or_default();
-    let user_agent = user_agent.chars().take(MAX_USER_AGENT).collect();
-    central.log_in(login, Origin { ip, user_agent }).await.map(secret)
+    let user_agent: String = user_agent.chars().take(MAX_USER_AGENT).collect();
+    let mut record = AuditRecord {
+        kind: Some(AuditKind::Login),
+        // What is no address may be a password in the wrong place.
+        user: login.email.parse::<Email>().ok().map(|email| email.to_string()),
+        source_ip: Some(ip.to_string()),
+        user_agent: Some(user_agent.clone()),
+        verb: Some("login".to_owned()),
+        ..AuditRecord::new(&id)
+    };
+    let result = central.log_in(login, Origin { ip, user_agent }).await;
+    match &result {
+        Ok(_) => {
+            (record.status, record.outcome) = (Some(200), Some(AuditOutcome::Complete));
+            record.decision = Some(AuditDecision::Allowed);
+        }
+        Err(failure) => {
+            recorded::refused(&mut record, failure);
+            record.decision = Some(AuditDecision::Denied);
+        }
+    }
+    central.audit.note(record, Durability::Strict).await?;
+    result.map(secret)
 }
 
 /// The next tokens of a session.

@@ -1,36 +1,39 @@
 //! `POST /clusters/{name}/exec`: a command whose whole input is in the request.
 
+use std::convert::Infallible;
 use std::sync::Arc;
-use std::time::Instant;
 
 use axum::Extension;
 use axum::body::Body;
-use axum::extract::State;
+use axum::extract::{FromRequestParts, State};
 use axum::response::{IntoResponse as _, Response};
 use bytes::Bytes;
+use http::request::Parts;
 use http::{HeaderMap, HeaderValue, header};
 use tokio_util::task::AbortOnDropHandle;
-use tracing::info;
 
 use super::clusters::{self, InPath};
-use super::exec_guarded::{Calls, Guarded};
+use super::exec_guarded::Guarded;
 use super::json::without_value;
-use super::{body, exec_stream};
-use crate::access::{Authorized, Caller, certain_refusal};
+use super::{body, exec_stream, recorded};
+use crate::access::{Authorized, certain_refusal};
+use crate::central::audit::Durability;
 use crate::central::callers::Identified;
-use crate::central::route;
+use crate::central::directory::Entry;
+use crate::central::route::{self, Unanswered};
 use crate::central::state::Central;
 use crate::kubernetes::kubectl::CommandLine;
+use crate::model::audit::{AuditDecision, AuditKind, AuditRecord};
 use crate::model::exec::{CHUNK_BYTES, Stdin};
-use crate::model::{ClusterId, ClusterName, ErrorCode, ExecEnd, ExecRequest, Failure, RequestId};
+use crate::model::{ClusterId, ErrorCode, ExecRequest, Failure};
 use crate::tunnel::exec::{ExecCall, ExecInput, ExecStart};
 
 /// Runs the command and streams what it writes: JSON lines, or with `Accept: text/plain` the bytes themselves.
 pub async fn run(
     State(central): State<Arc<Central>>,
-    Extension(id): Extension<RequestId>,
     Extension(identified): Extension<Identified>,
     name: InPath,
+    Asked(record): Asked,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Failure> {
@@ -44,9 +47,12 @@ pub async fn run(
         }
         Some(Stdin::Follows(false)) | None => None,
     };
-    let running = start(&central, &name, &identified, request, id, input.is_some()).await?;
+    let running = start(&central, &name, &identified, request, record, input.is_some()).await?;
+    if let Some(bytes) = &input {
+        running.output.traffic().came(bytes.len());
+    }
     let feeder = input.map(|bytes| AbortOnDropHandle::new(tokio::spawn(feed(running.input, bytes))));
-    let stream = exec_stream::Source { output: running.output, log: running.log, _feeder: feeder };
+    let stream = exec_stream::Source { output: running.output, _feeder: feeder };
     if accepts_text(&headers) {
         let mut response = Body::new(exec_stream::raw(stream)).into_response();
         response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
@@ -58,36 +64,53 @@ pub async fn run(
     Ok(response)
 }
 
-/// A command that was started, with what its log line needs.
+/// What the audit log says of a command from the start, but for the command itself.
+pub struct Asked(pub AuditRecord);
+
+impl<S: Sync> FromRequestParts<S> for Asked {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
+        let mut record = recorded::request(&parts.extensions, &parts.headers, AuditKind::Exec);
+        if let Some(identified) = parts.extensions.get::<Identified>() {
+            recorded::made_by(&mut record, &identified.caller);
+        }
+        Ok(Self(record))
+    }
+}
+
+/// A command that was started.
 pub struct Running {
     /// Its input.
     pub input: ExecInput,
     /// Its output, for as long as the caller may have it.
     pub output: Guarded,
-    /// Writes the line when it has ended.
-    pub log: ExecLog,
 }
 
-/// The one way to a command, for both transports: find the cluster, authorise, refuse what is certain to fail, start.
+/// The one way to a command, for both transports: find the cluster, authorise, refuse what is certain to fail, record,
+/// start.
 pub async fn start(
     central: &Arc<Central>,
     cluster: &str,
     identified: &Identified,
     request: ExecRequest,
-    id: RequestId,
+    mut record: AuditRecord,
     stdin: bool,
 ) -> Result<Running, Failure> {
-    let (entry, cluster) = clusters::find(central, cluster, identified.caller.clone()).await?;
-    request.validate()?;
-    let mut log = ExecLog::new(&entry.name, cluster.caller(), &request, &id);
-    if let Err(Refused { failure, logged }) = check(&cluster, &request) {
-        log.write(format!("refused: {logged}"));
-        return Err(failure);
-    }
+    record.cluster = Some(cluster.to_owned());
+    let (entry, cluster) = match admit(central, cluster, identified, &request, &mut record).await {
+        Ok(found) => found,
+        Err(Refused { failure, logged }) => {
+            recorded::refused(&mut record, &failure);
+            record.detail = Some(logged);
+            central.audit.note(record, Durability::Strict).await?;
+            return Err(failure);
+        }
+    };
+    let mut trail = central.audit.begin(record, Durability::Strict).await?;
     let rules = cluster.rights().rules().clone();
-    let calls = Calls { id: id.clone(), cluster: entry.name.clone(), caller: cluster.caller().name().to_owned() };
     let start = ExecStart {
-        request_id: id,
+        request_id: trail.id().to_owned().into(),
         args: request.command,
         caller: cluster.caller().name().to_owned(),
         groups: cluster.caller().groups(),
@@ -95,16 +118,32 @@ pub async fn start(
         stdin,
         rules: rules.clone(),
     };
-    match route::open(central, &cluster, &entry.name, &start).await {
+    match route::open(central, &cluster, &entry.name, &start, &trail).await {
         Ok(ExecCall { input, output, cancel, rights }) => {
-            let output = Guarded::new(central, identified.clone(), rules, calls, (output, rights, cancel));
-            Ok(Running { input, output, log })
+            let call = (output, rights, cancel);
+            let output = Guarded::new(central, identified.clone(), &entry.name, rules, trail, call);
+            Ok(Running { input, output })
         }
-        Err(failure) => {
-            log.end(&ExecEnd::Error(failure.detail.clone()));
+        Err(Unanswered { outcome, failure }) => {
+            trail.ended(outcome, Some(&failure.detail));
             Err(failure)
         }
     }
+}
+
+/// The cluster of a command that may be started.
+async fn admit(
+    central: &Central,
+    cluster: &str,
+    identified: &Identified,
+    request: &ExecRequest,
+    record: &mut AuditRecord,
+) -> Result<(Entry, Authorized<ClusterId>), Refused> {
+    let (entry, cluster) = clusters::find(central, cluster, identified.caller.clone()).await?;
+    request.validate()?;
+    record.namespace.clone_from(&request.namespace);
+    check(&cluster, request, record)?;
+    Ok((entry, cluster))
 }
 
 /// A command that does not run.
@@ -114,15 +153,28 @@ struct Refused {
     logged: String,
 }
 
+impl From<Failure> for Refused {
+    fn from(failure: Failure) -> Self {
+        Self { logged: failure.detail.clone(), failure }
+    }
+}
+
 /// Refuses a command line that runs nowhere, and a command that cannot succeed with the rights of the caller.
-fn check(cluster: &Authorized<ClusterId>, request: &ExecRequest) -> Result<(), Refused> {
+fn check(cluster: &Authorized<ClusterId>, request: &ExecRequest, record: &mut AuditRecord) -> Result<(), Refused> {
+    // Of what cannot be read nobody knows where its secrets stand. What begins with a dash is no verb.
+    let verb = request.command.first().filter(|word| !word.starts_with('-'));
+    record.verb = verb.map(|word| word.chars().take(32).collect());
     let command = CommandLine::parse(&request.command).map_err(|refusal| Refused {
         failure: Failure::new(ErrorCode::InvalidRequest, refusal.to_string()),
         logged: "not a command line that runs remotely".into(),
     })?;
+    record.command = Some(command.redacted());
     let rights = cluster.rights();
     match certain_refusal(rights, request.namespace.as_deref(), |namespace| command.needs(namespace)) {
-        None => Ok(()),
+        None => {
+            record.decision = Some(AuditDecision::Allowed);
+            Ok(())
+        }
         Some(why) => Err(Refused { failure: Failure::new(ErrorCode::Forbidden, why.clone()), logged: why }),
     }
 }
@@ -149,60 +201,4 @@ async fn feed(input: ExecInput, mut bytes: Bytes) {
     input.finish().await;
     // The call would be seen as over when its input is dropped; its owner aborts this task when it is.
     std::future::pending::<()>().await;
-}
-
-/// One log line for each command, written when it ends or is dropped. Arguments may hold secrets: only the verb is logged.
-pub struct ExecLog {
-    id: RequestId,
-    cluster: ClusterName,
-    caller: String,
-    verb: String,
-    since: Instant,
-    ended: bool,
-}
-
-impl ExecLog {
-    fn new(cluster: &ClusterName, caller: &Caller, request: &ExecRequest, id: &RequestId) -> Self {
-        // What begins with a dash is no verb, and may be `--token=...`.
-        let verb = request.command.first().filter(|word| !word.starts_with('-'));
-        let verb = verb.map(|word| word.chars().take(32).collect()).unwrap_or_default();
-        Self {
-            id: id.clone(),
-            cluster: cluster.clone(),
-            caller: caller.name().to_owned(),
-            verb,
-            since: Instant::now(),
-            ended: false,
-        }
-    }
-
-    /// The command ended.
-    pub fn end(&mut self, end: &ExecEnd) {
-        self.write(match end {
-            ExecEnd::Code(code) => format!("exit code {code}"),
-            ExecEnd::Signal(signal) => format!("signal {signal}"),
-            ExecEnd::Error(error) => error.clone(),
-        });
-    }
-
-    fn write(&mut self, outcome: String) {
-        self.ended = true;
-        info!(
-            request_id = %self.id,
-            cluster = %self.cluster,
-            caller = self.caller,
-            verb = self.verb,
-            millis = u64::try_from(self.since.elapsed().as_millis()).unwrap_or(u64::MAX),
-            outcome,
-            "exec"
-        );
-    }
-}
-
-impl Drop for ExecLog {
-    fn drop(&mut self) {
-        if !self.ended {
-            self.write("cancelled by the client".into());
-        }
-    }
 }

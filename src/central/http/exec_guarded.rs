@@ -4,10 +4,14 @@ use std::sync::{Arc, OnceLock};
 
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
-use tracing::{debug, info};
 
+use super::recorded;
+use crate::central::audit::{Audit, Durability, Traffic, Trail};
 use crate::central::callers::Identified;
 use crate::central::state::Central;
+use crate::kubernetes::request_info::RequestInfo;
+use crate::kubernetes::target::Target;
+use crate::model::audit::{AuditDecision, AuditKind, AuditOutcome, AuditRecord};
 use crate::model::{ApiCall, ClusterName, ClusterRules, ExecEnd, ExecOutput, RequestId};
 use crate::tunnel::exec::{ExecEvent, ExecRights, ExecStream};
 
@@ -15,19 +19,10 @@ use crate::tunnel::exec::{ExecEvent, ExecRights, ExecStream};
 /// hears of rights that change on the way.
 pub struct Guarded {
     output: ExecStream,
-    calls: Calls,
+    trail: Trail,
+    audit: Audit,
     why: Arc<OnceLock<&'static str>>,
     _watch: AbortOnDropHandle<()>,
-}
-
-/// What the log lines of a command's requests to the API server say of the command.
-pub struct Calls {
-    /// The request.
-    pub id: RequestId,
-    /// The cluster.
-    pub cluster: ClusterName,
-    /// Who asked.
-    pub caller: String,
 }
 
 impl Guarded {
@@ -35,11 +30,13 @@ impl Guarded {
     pub fn new(
         central: &Arc<Central>,
         identified: Identified,
+        cluster: &ClusterName,
         told: ClusterRules,
-        calls: Calls,
+        trail: Trail,
         (output, rights, cancel): (ExecStream, ExecRights, CancellationToken),
     ) -> Self {
-        let (central, cluster, why) = (central.clone(), calls.cluster.clone(), Arc::new(OnceLock::new()));
+        let audit = central.audit.clone();
+        let (central, cluster, why) = (central.clone(), cluster.clone(), Arc::new(OnceLock::new()));
         let watch = tokio::spawn({
             let why = why.clone();
             async move {
@@ -47,7 +44,12 @@ impl Guarded {
                 cancel.cancel();
             }
         });
-        Self { output, calls, why, _watch: AbortOnDropHandle::new(watch) }
+        Self { output, trail, audit, why, _watch: AbortOnDropHandle::new(watch) }
+    }
+
+    /// Where the bytes of the command are counted.
+    pub fn traffic(&self) -> &Arc<Traffic> {
+        self.trail.traffic()
     }
 
     /// The next piece; `None` after the end.
@@ -55,30 +57,72 @@ impl Guarded {
         let output = loop {
             match self.output.next().await? {
                 ExecEvent::Output(output) => break output,
-                ExecEvent::ApiCall(call) => self.calls.write(&call),
+                ExecEvent::ApiCall(call) => self.note(&call).await,
             }
         };
-        match (output, self.why.get()) {
-            (ExecOutput::End(ExecEnd::Error(_)), Some(why)) => {
-                Some(ExecOutput::End(ExecEnd::Error(format!("the command was ended: {why}"))))
+        Some(match output {
+            ExecOutput::End(end) => ExecOutput::End(self.ended(end)),
+            ExecOutput::Stdout(data) => {
+                self.traffic().went(data.len());
+                ExecOutput::Stdout(data)
             }
-            (output, _) => Some(output),
+            ExecOutput::Stderr(data) => {
+                self.traffic().went(data.len());
+                ExecOutput::Stderr(data)
+            }
+        })
+    }
+
+    /// Records how the command ended.
+    fn ended(&mut self, end: ExecEnd) -> ExecEnd {
+        if let Some(code) = end.exit_code() {
+            self.trail.exited(code);
+            self.trail.ended(AuditOutcome::Complete, None);
+        }
+        match (end, self.why.get()) {
+            (ExecEnd::Error(_), Some(why)) => {
+                self.trail.ended(AuditOutcome::Cut, Some(why));
+                ExecEnd::Error(format!("the command was ended: {why}"))
+            }
+            (ExecEnd::Error(error), None) => {
+                self.trail.ended(AuditOutcome::Lost, Some(&error));
+                ExecEnd::Error(error)
+            }
+            (end, _) => end,
         }
     }
-}
 
-impl Calls {
-    /// One line for a request. Its query may hold anything, and is left out.
-    fn write(&self, call: &ApiCall) {
-        let Self { id, cluster, caller } = self;
+    /// Records a request of the command; while that has no room, the command waits.
+    async fn note(&self, call: &ApiCall) {
         let ApiCall { verb, target, status, micros, denied } = call;
-        let path = path(target);
-        match denied {
-            Some(denied) => {
-                info!(request_id = %id, %cluster, caller, verb, path, status, micros, denied, "API call denied");
-            }
-            None => debug!(request_id = %id, %cluster, caller, verb, path, status, micros, "API call"),
+        let command = self.trail.record();
+        let mut record = AuditRecord {
+            kind: Some(AuditKind::ApiCall),
+            parent: Some(command.id.clone()),
+            user: command.user.clone(),
+            user_id: command.user_id.clone(),
+            credential: command.credential.clone(),
+            cluster: command.cluster.clone(),
+            verb: Some(verb.clone()),
+            target: Some(path(target).to_owned()),
+            status: Some((*status).into()),
+            duration_micros: i64::try_from(*micros).ok(),
+            outcome: Some(if *status == 0 { AuditOutcome::Lost } else { AuditOutcome::Complete }),
+            decision: Some(AuditDecision::Allowed),
+            ..AuditRecord::new(&RequestId::generate())
+        };
+        if let Some(denied) = denied {
+            record.decision = Some(AuditDecision::Denied);
+            record.outcome = Some(AuditOutcome::Refused);
+            record.rule = Some(denied.clone());
         }
+        if let Ok(target) = Target::parse(target)
+            && let Ok(info) = RequestInfo::of("GET", &target)
+        {
+            recorded::about(&mut record, &info);
+        }
+        // An error says that central is stopping.
+        let _ = self.audit.note(record, Durability::Batch).await;
     }
 }
 
@@ -91,7 +135,7 @@ mod tests {
     use super::path;
 
     #[test]
-    fn a_query_is_not_logged() {
+    fn a_query_is_not_kept() {
         assert_eq!(path("/api/v1/pods?watch=true&fieldSelector=x"), "/api/v1/pods");
         assert_eq!(path("/version"), "/version");
     }

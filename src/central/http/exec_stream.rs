@@ -12,7 +12,6 @@ use http_body_util::StreamBody;
 use serde::Serialize;
 use tokio_util::task::AbortOnDropHandle;
 
-use super::exec::ExecLog;
 use super::exec_guarded::Guarded;
 use crate::model::{ExecEnd, ExecOutput};
 
@@ -23,19 +22,13 @@ pub const EXIT_CODE: &str = "mk8s-exit-code";
 pub struct Source {
     /// What it writes.
     pub output: Guarded,
-    /// Its log line.
-    pub log: ExecLog,
     /// The task that feeds its input, which holds the other half of the call.
     pub _feeder: Option<AbortOnDropHandle<()>>,
 }
 
 impl Source {
     async fn next(&mut self) -> Option<ExecOutput> {
-        let output = self.output.next().await;
-        if let Some(ExecOutput::End(end)) = &output {
-            self.log.end(end);
-        }
-        output
+        self.output.next().await
     }
 }
 

@@ -18,10 +18,12 @@ use futures_util::{SinkExt as _, Stream, StreamExt as _};
 use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 
 use super::clusters::{self, InPath};
-use super::exec::{self, ExecLog, Running};
+use super::exec::{self, Asked, Running};
 use super::exec_guarded::Guarded;
+use crate::central::audit::Traffic;
 use crate::central::callers::Identified;
 use crate::central::state::Central;
+use crate::model::audit::AuditRecord;
 use crate::model::exec::{CHUNK_BYTES, EXEC_PROTOCOL, Stdin, channel};
 use crate::model::{ErrorCode, ExecEnd, ExecOutput, ExecRequest, Failure, Problem, RequestId};
 use crate::tunnel::exec::ExecInput;
@@ -47,6 +49,7 @@ pub async fn run(
     Extension(id): Extension<RequestId>,
     Extension(identified): Extension<Identified>,
     name: InPath,
+    Asked(record): Asked,
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Result<Response, Failure> {
     let name = clusters::named(name)?;
@@ -57,7 +60,7 @@ pub async fn run(
     })?;
     let commands = central.commands.clone();
     let serve = async move |socket: WebSocket| {
-        let _ = commands.track_future(session(&central, &name, &identified, id, socket)).await;
+        let _ = commands.track_future(session(&central, &name, &identified, (id, record), socket)).await;
     };
     Ok(upgrade.protocols([EXEC_PROTOCOL]).max_message_size(MAX_MESSAGE).write_buffer_size(0).on_upgrade(serve))
 }
@@ -66,13 +69,13 @@ async fn session(
     central: &Arc<Central>,
     cluster: &str,
     identified: &Identified,
-    id: RequestId,
+    (id, record): (RequestId, AuditRecord),
     mut socket: WebSocket,
 ) -> Result<(), axum::Error> {
     let started = match first_message(&mut socket).await {
         Ok(Some(request)) => {
             let stdin = matches!(request.stdin, Some(Stdin::Follows(true)));
-            exec::start(central, cluster, identified, request, id.clone(), stdin).await
+            exec::start(central, cluster, identified, request, record, stdin).await
         }
         Ok(None) => return Ok(()),
         Err(failure) => Err(failure),
@@ -109,11 +112,12 @@ async fn first_message(socket: &mut WebSocket) -> Result<Option<ExecRequest>, Fa
 /// Carries both directions until the command or the client is gone; dropping the call ends the command.
 async fn relay(running: Running, socket: WebSocket) -> Result<(), axum::Error> {
     let (sink, mut stream) = socket.split();
-    let Running { input, output, log } = running;
+    let Running { input, output } = running;
+    let traffic = output.traffic().clone();
     let held_up = AtomicBool::new(false);
     tokio::select! {
-        result = write(output, log, sink, &held_up) => result?,
-        () = read(&input, &mut stream, &held_up) => return Ok(()),
+        result = write(output, sink, &held_up) => result?,
+        () = read(&input, &mut stream, &traffic, &held_up) => return Ok(()),
     }
     linger(stream).await;
     Ok(())
@@ -126,7 +130,7 @@ async fn linger(mut stream: impl Stream<Item = Result<Message, axum::Error>> + U
 }
 
 /// From the client to the command; returns when the client is gone.
-async fn read(input: &ExecInput, stream: &mut SplitStream<WebSocket>, held_up: &AtomicBool) {
+async fn read(input: &ExecInput, stream: &mut SplitStream<WebSocket>, traffic: &Traffic, held_up: &AtomicBool) {
     while let Some(Ok(received)) = stream.next().await {
         let Message::Binary(mut data) = received else {
             if matches!(received, Message::Close(_)) {
@@ -137,6 +141,7 @@ async fn read(input: &ExecInput, stream: &mut SplitStream<WebSocket>, held_up: &
         held_up.store(true, Ordering::Relaxed);
         match data.split_to(data.len().min(1)).first() {
             Some(&channel::STDIN) => {
+                traffic.came(data.len());
                 while !data.is_empty() && input.send(data.split_to(data.len().min(CHUNK_BYTES))).await {}
             }
             Some(&channel::CLOSE) if *data == [channel::STDIN] => {
@@ -151,7 +156,6 @@ async fn read(input: &ExecInput, stream: &mut SplitStream<WebSocket>, held_up: &
 /// From the command to the client; returns when the command has ended or the client takes nothing more.
 async fn write(
     mut output: Guarded,
-    mut log: ExecLog,
     mut sink: SplitSink<WebSocket, Message>,
     held_up: &AtomicBool,
 ) -> Result<(), axum::Error> {
@@ -174,7 +178,6 @@ async fn write(
             Some(ExecOutput::Stdout(data)) => sink.send(message(channel::STDOUT, &data)).await?,
             Some(ExecOutput::Stderr(data)) => sink.send(message(channel::STDERR, &data)).await?,
             Some(ExecOutput::End(end)) => {
-                log.end(&end);
                 return finish(sink, &end).await;
             }
             None => return Ok(()),

@@ -4,7 +4,6 @@
 //! that mk8s refuses here it refuses with a `Status`, as API servers do.
 
 mod body;
-mod log;
 mod refusal;
 mod review;
 mod upgrade;
@@ -16,17 +15,21 @@ use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::response::Response;
 use http::header::{HeaderMap, HeaderValue, LOCATION, X_CONTENT_TYPE_OPTIONS};
-use http::{Uri, Version};
+use http::{Method, Uri, Version};
+use http_body::Body as _;
+use http_body_util::BodyExt as _;
 
 use self::body::Running;
 use super::body::discard;
 use super::caller::{Gate, Right};
 use super::clusters;
+use super::recorded;
 use crate::access::{Authorized, Decision};
+use crate::central::audit::{Durability, Traffic, Trail};
 use crate::central::callers::Identified;
 use crate::central::directory::Entry;
 use crate::central::listen::Hangup;
-use crate::central::route;
+use crate::central::route::{self, Unanswered};
 use crate::central::running::Place;
 use crate::central::state::Central;
 use crate::kubernetes::attributes::Attributes;
@@ -34,11 +37,11 @@ use crate::kubernetes::headers::{self, Upgrade};
 use crate::kubernetes::question::Question;
 use crate::kubernetes::reviews::{self, Review};
 use crate::kubernetes::status::Status;
+use crate::model::audit::{AuditDecision, AuditKind, AuditOutcome, AuditRecord};
 use crate::model::{ClusterId, ErrorCode, Failure, RequestId};
 use crate::tunnel::forward::{Head, RequestBody};
-use log::Log;
 pub use refusal::Seen;
-use refusal::{Refused, refuse};
+use refusal::refuse;
 
 /// How the path begins; the name of a cluster follows.
 const BEGIN: &str = "/clusters/";
@@ -66,16 +69,48 @@ pub async fn serve(State(central): State<Arc<Central>>, request: Request) -> Res
     // Without its body, which cannot be shared.
     let (head, body) = request.into_parts();
     let request = http::Request::from_parts(head, ());
-    let mut log = Log::new(&request);
-    match answer(&central, request, body, &mut log).await {
-        Ok(answer) => answer,
-        Err(Refused { status, body }) => {
-            if let Some(body) = body {
-                discard(body).await;
-            }
-            log.refused(&status);
+    let mut record = recorded::request(request.extensions(), request.headers(), AuditKind::Gateway);
+    record.verb = Some(request.method().as_str().to_ascii_lowercase());
+    record.target = split(request.uri()).and_then(|(_, raw)| raw.split(['?', '#']).next()).map(str::to_owned);
+    let admitted = match admit(&central, &request, &mut record).await {
+        Ok(allowed) => begin(&central, &allowed, record).await.map(|trail| (allowed, trail)),
+        Err(status) => Err(note(&central, record, *status).await),
+    };
+    match admitted {
+        Ok((allowed, trail)) => {
+            answer(&central, allowed, trail, request, body).await.unwrap_or_else(|status| refuse(&status))
+        }
+        Err(status) => {
+            discard(body).await;
             refuse(&status)
         }
+    }
+}
+
+/// Records a request that may go on: it does when that is done.
+async fn begin(central: &Central, allowed: &Allowed, record: AuditRecord) -> Result<Trail, Status> {
+    // A question about one's own rights changes nothing, though it is a `create`.
+    let durability = match allowed.is_plain_read || allowed.review.is_some() {
+        true => central.audit.reads(),
+        false => Durability::Strict,
+    };
+    central.audit.begin(record, durability).await.map_err(|failure| Status::of(&failure))
+}
+
+/// Records a request that may not, if it is known who makes it; the answer to it.
+async fn note(central: &Central, mut record: AuditRecord, status: Status) -> Status {
+    record.status = Some(status.code().as_u16().into());
+    record.outcome = Some(AuditOutcome::Refused);
+    if record.user.is_none() {
+        crate::central::audit::log(&record);
+        return status;
+    }
+    if record.rule.is_none() {
+        record.detail = Some(status.message().to_owned());
+    }
+    match central.audit.note(record, Durability::Strict).await {
+        Ok(()) => status,
+        Err(failure) => Status::of(&failure),
     }
 }
 
@@ -90,68 +125,114 @@ struct Allowed {
     place: Place,
     upgrade: Option<Upgrade>,
     review: Option<Review>,
+    is_plain_read: bool,
 }
 
-async fn answer(central: &Arc<Central>, mut request: Bodiless, body: Body, log: &mut Log) -> Result<Response, Refused> {
-    let allowed = match admit(central, &request, log).await {
-        Ok(allowed) => allowed,
-        Err(status) => return Err(Refused { status: *status, body: Some(body) }),
-    };
+async fn answer(
+    central: &Arc<Central>,
+    allowed: Allowed,
+    mut trail: Trail,
+    mut request: Bodiless,
+    body: Body,
+) -> Result<Response, Status> {
     if let Some(to) = allowed.upgrade {
         let client = hyper::upgrade::on(&mut request);
-        return upgrade::answer(central, allowed, to, client, body, log).await;
+        return upgrade::answer(central, allowed, trail, to, client, body).await;
     }
     if let Some(review) = allowed.review {
-        return review::answer(central, allowed, review, request.headers(), body, log).await;
+        return review::answer(central, allowed, trail, review, request.headers(), body).await;
     }
     let Allowed { entry, cluster, head, place, .. } = allowed;
-    let body = RequestBody::new(body);
-    let sending = route::forward(central, &cluster, &entry.name, &head, body, place.cut());
+    let body = counted(body, trail.traffic());
+    let sending = route::forward(central, &cluster, &entry.name, &head, body, place.cut(), &trail);
     let answer = match sending.await {
         Ok(answer) => answer,
-        Err(failure) => return Err(Refused::from(cut(&place).unwrap_or_else(|| Status::of(&failure)))),
+        Err(unanswered) => return Err(without_answer(&mut trail, &place, &unanswered)),
     };
-    log.answered(answer.status());
+    trail.answered(answer.status());
     let (mut head, body) = answer.into_parts();
     add_ours(&mut head.headers, entry.name.as_str());
-    Ok(Response::from_parts(head, Body::new(Running::new(body, place, log.take()))))
+    Ok(Running::answer(Response::from_parts(head, body), place, trail))
 }
 
-/// The answer to a request that was cut before it was answered.
-fn cut(place: &Place) -> Option<Status> {
-    place.why().map(|why| Status::of(&Failure::new(ErrorCode::Forbidden, format!("the request was ended: {why}"))))
+/// The body of a request, whose bytes are counted.
+fn counted(body: Body, traffic: &Arc<Traffic>) -> RequestBody {
+    if body.is_end_stream() {
+        return RequestBody::empty();
+    }
+    let traffic = traffic.clone();
+    RequestBody::new(body.map_frame(move |frame| {
+        frame.data_ref().into_iter().for_each(|data| traffic.came(data.len()));
+        frame
+    }))
+}
+
+/// The answer to a request that got none from the cluster, because it was cut or the way there is broken.
+fn without_answer(trail: &mut Trail, place: &Place, unanswered: &Unanswered) -> Status {
+    let (outcome, failure) = match place.why() {
+        Some(why) => {
+            let failure = Failure::new(ErrorCode::Forbidden, format!("the request was ended: {why}"));
+            (AuditOutcome::Cut, failure)
+        }
+        None => (unanswered.outcome, unanswered.failure.clone()),
+    };
+    refused_late(trail, outcome, Status::of(&failure))
+}
+
+/// Ends a request that was begun with an answer of mk8s itself.
+fn refused_late(trail: &mut Trail, outcome: AuditOutcome, status: Status) -> Status {
+    trail.answered(status.code());
+    trail.ended(outcome, Some(status.message()));
+    status
 }
 
 /// Everything that a request must pass before it goes on; in this order nobody learns what is not theirs to know.
-async fn admit(central: &Arc<Central>, request: &Bodiless, log: &mut Log) -> Result<Allowed, Box<Status>> {
+async fn admit(central: &Arc<Central>, request: &Bodiless, record: &mut AuditRecord) -> Result<Allowed, Box<Status>> {
     let failed = |failure: Failure| Box::new(Status::of(&failure));
     let gate = Gate { central: central.clone(), right: RIGHT };
     let identified = gate.admit(request.headers()).await.map_err(failed)?;
-    log.caller(identified.caller.name());
+    recorded::made_by(record, &identified.caller);
     let (name, raw) = split(request.uri()).unwrap_or_default();
     let (entry, cluster) = clusters::find(central, name, identified.caller.clone()).await.map_err(failed)?;
-    log.cluster(&entry.name);
+    record.cluster = Some(entry.name.as_str().to_owned());
     if request.version() < Version::HTTP_2 && request.uri().authority().is_some() {
         return Err(Box::new(Status::bad_request("mk8s: the request target must be a path")));
     }
     let question = Question::read(request.method(), raw, request.headers())?;
-    log.question(&question, request.method());
+    describe(record, &question, request.method());
     let mut headers = headers::request(request.headers()).map_err(|error| Status::refused(&error.to_string()))?;
     let review = Review::of(&question.info);
     if review.is_some() {
         reviews::prepare(&mut headers);
     }
-    decide(&cluster, &question.needed)?;
+    decide(&cluster, &question.needed, record)?;
     let upgrade = Upgrade::of(request.method(), request.version(), request.headers());
     let head = head(request, &cluster, &question, headers)?;
+    let is_plain_read = question.is_plain_read();
     let place = enter(central, request, &identified, &cluster, &entry, question.needed)?;
-    Ok(Allowed { entry, cluster, head, place, upgrade, review })
+    Ok(Allowed { entry, cluster, head, place, upgrade, review, is_plain_read })
+}
+
+/// What the audit log says of what is asked for.
+fn describe(record: &mut AuditRecord, question: &Question, method: &Method) {
+    record.verb = Some(question.verb(method));
+    record.command = question.command();
+    recorded::about(record, &question.info);
 }
 
 /// Whether the policy allows all of this.
-fn decide(cluster: &Authorized<ClusterId>, needed: &[Attributes]) -> Result<(), Status> {
+fn decide(cluster: &Authorized<ClusterId>, needed: &[Attributes], record: &mut AuditRecord) -> Result<(), Status> {
     let policy = cluster.rights().policy();
-    let Decision::Denied { why } = policy.decide_all(needed) else { return Ok(()) };
+    let why = match policy.decide_all(needed) {
+        Decision::Allowed { role } => {
+            record.decision = Some(AuditDecision::Allowed);
+            record.rule = role.map(|role| role.to_string());
+            return Ok(());
+        }
+        Decision::Denied { why } => why,
+    };
+    record.decision = Some(AuditDecision::Denied);
+    record.rule = Some(why.clone());
     let denied = needed.iter().find(|attributes| matches!(policy.decide(attributes), Decision::Denied { .. }));
     Err(match denied {
         Some(denied) => Status::forbidden(cluster.caller().name(), denied, &why),
@@ -198,11 +279,6 @@ fn add_ours(headers: &mut HeaderMap, cluster: &str) {
     {
         headers.insert(LOCATION, path);
     }
-}
-
-/// Whether a request of this verb changes nothing: `verb` is one of Kubernetes, or a method in lower case.
-fn is_read(verb: &str) -> bool {
-    ["get", "list", "watch", "head", "options"].contains(&verb)
 }
 
 #[cfg(test)]

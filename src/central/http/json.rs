@@ -4,20 +4,26 @@ use axum::extract::{FromRequest, Request};
 use serde::de::DeserializeOwned;
 
 use super::body;
+use super::told::{Note, Told};
 use crate::model::{ErrorCode, Failure};
 
 /// A body that was understood.
 pub struct Strict<T>(pub T);
 
-impl<T: DeserializeOwned, S: Sync> FromRequest<S> for Strict<T> {
+impl<T: DeserializeOwned + Told, S: Sync> FromRequest<S> for Strict<T> {
     type Rejection = Failure;
 
     async fn from_request(request: Request, _: &S) -> Result<Self, Failure> {
+        let note = request.extensions().get::<Note>().cloned();
         let bytes = body::read(request.into_body(), body::FORM).await?;
-        serde_json::from_slice(&bytes).map(Self).map_err(|error| {
+        let value: T = serde_json::from_slice(&bytes).map_err(|error| {
             let detail = format!("the request is not valid: {}", without_value(&error));
             Failure::new(ErrorCode::InvalidRequest, detail)
-        })
+        })?;
+        if let (Some(note), Some(told)) = (note, value.told()) {
+            note.leave(told);
+        }
+        Ok(Self(value))
     }
 }
 

@@ -1,6 +1,7 @@
 //! The HTTP API: one table of routes, one mapping of errors, one file a noun.
 
 mod admin_clusters;
+mod audit;
 mod auth;
 mod body;
 mod caller;
@@ -17,9 +18,11 @@ mod health;
 mod json;
 mod openapi;
 mod operation;
+mod recorded;
 mod roles;
 mod routes;
 mod tokens;
+mod told;
 mod tunnel;
 mod users;
 

@@ -56,9 +56,12 @@ fn describe_one(operation: &Operation) -> Value {
         "security": if operation.right == Right::Public { json!([]) } else { json!([{ BEARER: [] }]) },
         "responses": responses(operation),
     });
-    let parameters: Vec<Value> = parameters(operation.path)
-        .map(|name| json!({ "name": name, "in": "path", "required": true, "schema": { "type": "string", "minLength": 1 } }))
-        .collect();
+    let in_path = parameters(operation.path).map(
+        |name| json!({ "name": name, "in": "path", "required": true, "schema": { "type": "string", "minLength": 1 } }),
+    );
+    let in_query =
+        operation.query.iter().map(|name| json!({ "name": name, "in": "query", "schema": { "type": "string" } }));
+    let parameters: Vec<Value> = in_path.chain(in_query).collect();
     if !parameters.is_empty() {
         described["parameters"] = json!(parameters);
     }

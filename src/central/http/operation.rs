@@ -20,6 +20,8 @@ pub struct Operation {
     pub right: Right,
     /// What it does.
     pub summary: &'static str,
+    /// The parameters that its query may have.
+    pub query: &'static [&'static str],
     /// The schema of its request.
     pub request: Option<RefOr<Schema>>,
     /// The status of its answer.
@@ -48,7 +50,12 @@ impl Operation {
     /// An operation that takes and gives nothing.
     pub fn new(method: &'static str, path: &'static str, right: Right, summary: &'static str) -> Self {
         let (request, answer, failures, schemas) = (None, Answer::Nothing, Vec::new(), Vec::new());
-        Self { method, path, right, summary, request, status: 204, answer, failures, schemas }
+        Self { method, path, right, summary, query: &[], request, status: 204, answer, failures, schemas }
+    }
+
+    /// Its query may have these parameters.
+    pub fn asks(self, query: &'static [&'static str]) -> Self {
+        Self { query, ..self }
     }
 
     /// It takes this as JSON.

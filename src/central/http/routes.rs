@@ -13,13 +13,14 @@ use tower::{Service as _, service_fn};
 use super::caller::{Gate, Right, check};
 use super::operation::Operation;
 use super::{
-    admin_clusters, auth, can_i, clusters, error, exec, exec_websocket, gateway, guard, health, openapi, roles, tokens,
-    tunnel, users,
+    admin_clusters, audit, auth, can_i, clusters, error, exec, exec_websocket, gateway, guard, health, openapi, roles,
+    tokens, tunnel, users,
 };
 use crate::central::agents::Agents;
 use crate::central::client_certificate::ClientCertificate;
 use crate::central::state::Central;
 use crate::model::ErrorCode::{Conflict, Forbidden, NotFound, Timeout, TooManyRequests, Unauthenticated};
+use crate::model::audit::{AuditFilter, AuditPage, WriterList};
 use crate::model::role::RoleList;
 use crate::model::session::{Login, Me, PasswordChange, Refresh, Tokens};
 use crate::model::token::{
@@ -197,6 +198,23 @@ fn table() -> Table {
                 .gives_nothing(204)
                 .fails(&[NotFound]),
             delete(admin_clusters::revoke_token),
+        ),
+        (
+            get_("/admin/audit", Admin, "The audit log: a page of it, or all as JSON lines")
+                .asks(&AuditFilter::PARAMETERS)
+                .gives::<AuditPage>(200),
+            get(audit::list),
+        ),
+        (
+            get_("/admin/audit/writers", Admin, "The runs of central that have written the audit log")
+                .gives::<WriterList>(200),
+            get(audit::writers),
+        ),
+        (
+            get_("/admin/audit/writers/{id}/rows", Admin, "The rows of one of them, as they were written")
+                .streams(200)
+                .fails(&[NotFound]),
+            get(audit::rows),
         ),
     ]
 }

@@ -2,6 +2,7 @@
 
 use super::allow;
 use super::needs;
+use super::redacted;
 use super::words::Words;
 use crate::kubernetes::attributes::Attributes;
 
@@ -64,6 +65,15 @@ impl CommandLine {
             args.extend(rest.iter().cloned());
         }
         args
+    }
+
+    /// The command line as it may be kept, in one line: without the secrets that stand in it.
+    pub fn redacted(&self) -> String {
+        match &self.0 {
+            Kind::Read(words) => redacted::of(words),
+            #[cfg(debug_assertions)]
+            Kind::Unread(_) => String::new(),
+        }
     }
 
     /// What it certainly asks of the API server, if it uses this namespace where it names none.

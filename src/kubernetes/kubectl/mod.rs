@@ -4,6 +4,7 @@ mod allow;
 mod builtin;
 mod command_line;
 mod needs;
+mod redacted;
 mod refusals;
 mod stdin;
 mod table;

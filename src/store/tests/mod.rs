@@ -1,6 +1,7 @@
 //! One suite for both databases: each test is run on SQLite in a directory of its own, and on a real PostgreSQL.
 
 mod attempts;
+mod audit;
 mod clusters;
 mod concurrency;
 mod declare;

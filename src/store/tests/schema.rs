@@ -73,7 +73,9 @@ fn known() -> Vec<String> {
         clusters,
         agent_tokens,
         login_attempts,
-        settings
+        settings,
+        audit_logs,
+        audit_writers
     );
     let columns = tables.iter().flat_map(|(table, sql)| {
         let list = sql.strip_prefix("SELECT ").unwrap().split(" FROM ").next().unwrap();

@@ -133,6 +133,15 @@ impl Central {
         Self::start_in(dir, &["--listen", &listen])
     }
 
+    /// Lets it stop by itself, and starts it again at the same address.
+    pub fn restart_gently(self) -> Self {
+        let listen = format!("127.0.0.1:{}", self.port());
+        let Self { mut process, dir, .. } = self;
+        process.signal(nix::sys::signal::Signal::SIGTERM);
+        assert_eq!(process.wait(PATIENCE), 0);
+        Self::start_in(dir, &["--listen", &listen])
+    }
+
     /// A client command of the admin, with the cluster `dev` chosen.
     pub fn mk8s(&self) -> Command {
         let mut command = self.client();

@@ -4,29 +4,46 @@ use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
+use axum::body::Body;
 use bytes::Bytes;
-use http_body::{Body, Frame, SizeHint};
+use http::Response;
+use http::header::CONTENT_LENGTH;
+use http_body::{Body as _, Frame, SizeHint};
 
-use super::log::Log;
+use crate::central::audit::Trail;
 use crate::central::running::Place;
 use crate::kubernetes::headers;
+use crate::model::audit::AuditOutcome;
 use crate::tunnel::forward::AnswerBody;
 
 /// An answer that streams.
 pub struct Running {
     inner: AnswerBody,
     place: Place,
-    log: Log,
+    trail: Trail,
+    /// What is still to come of a body whose length is known: the server does not ask for its end.
+    left: Option<u64>,
 }
 
 impl Running {
-    /// Keeps the place of a request until its answer has ended, and writes its log line then.
-    pub fn new(inner: AnswerBody, place: Place, log: Log) -> Self {
-        Self { inner, place, log }
+    /// Keeps the place of a request until its answer has ended, and records how it ended then.
+    pub fn answer(answer: Response<AnswerBody>, place: Place, trail: Trail) -> Response<Body> {
+        let left = answer.headers().get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
+        answer.map(|inner| {
+            let mut running = Self { inner, place, trail, left };
+            running.note_end();
+            Body::new(running)
+        })
+    }
+
+    fn note_end(&mut self) {
+        if self.left == Some(0) || self.inner.is_end_stream() {
+            self.trail.ended(AuditOutcome::Complete, None);
+        }
     }
 }
 
-impl Body for Running {
+impl http_body::Body for Running {
     type Data = Bytes;
     type Error = io::Error;
 
@@ -38,19 +55,26 @@ impl Body for Running {
             Poll::Pending => Poll::Pending,
             Poll::Ready(Some(Ok(mut frame))) => {
                 self.place.gave();
+                if let Some(data) = frame.data_ref() {
+                    self.trail.traffic().went(data.len());
+                    self.left = self.left.map(|left| left.saturating_sub(data.len() as u64));
+                    self.note_end();
+                }
                 if let Some(trailers) = frame.trailers_mut() {
                     headers::trailers(trailers);
-                    self.log.complete();
+                    self.trail.ended(AuditOutcome::Complete, None);
                 }
                 Poll::Ready(Some(Ok(frame)))
             }
             Poll::Ready(None) => {
-                self.log.complete();
+                self.trail.ended(AuditOutcome::Complete, None);
                 Poll::Ready(None)
             }
             Poll::Ready(Some(Err(error))) => {
-                let why = self.place.why().unwrap_or("the connection to the agent or to the API server was lost");
-                self.log.broken(why);
+                match self.place.why() {
+                    Some(why) => self.trail.ended(AuditOutcome::Cut, Some(why)),
+                    None => self.trail.ended(AuditOutcome::Lost, None),
+                }
                 Poll::Ready(Some(Err(io::Error::other(error))))
             }
         }

@@ -10,20 +10,6 @@ use super::split;
 use crate::kubernetes::status::Status;
 use crate::model::Failure;
 
-/// A request that does not go on: the answer, and the body that nobody has read.
-pub struct Refused {
-    /// The answer.
-    pub status: Status,
-    /// What is left of the request.
-    pub body: Option<Body>,
-}
-
-impl From<Status> for Refused {
-    fn from(status: Status) -> Self {
-        Self { status, body: None }
-    }
-}
-
 /// The answer of a `Status`.
 pub fn refuse(status: &Status) -> Response {
     status.response().map(Body::from)

@@ -9,46 +9,55 @@ use http::HeaderMap;
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 
 use super::body::Running;
-use super::log::Log;
-use super::refusal::Refused;
-use super::{Allowed, add_ours, cut};
+use super::{Allowed, add_ours, refused_late, without_answer};
+use crate::central::audit::Trail;
 use crate::central::route;
 use crate::central::state::Central;
 use crate::kubernetes::reviews::{InvalidAnswer, MAX_ANSWER, MAX_QUESTION, Review};
 use crate::kubernetes::status::Status;
+use crate::model::audit::AuditOutcome;
 use crate::tunnel::forward::RequestBody;
 
 /// Asks the API server, and puts into its answer what the policy says. `headers` are those of the client.
 pub(super) async fn answer(
     central: &Arc<Central>,
     allowed: Allowed,
+    mut trail: Trail,
     review: Review,
     headers: &HeaderMap,
     body: Body,
-    log: &mut Log,
-) -> Result<Response, Refused> {
+) -> Result<Response, Status> {
     let Allowed { entry, cluster, head, place, .. } = allowed;
-    let question = whole(body).await?;
-    let asked = review.read(headers, &question)?;
+    let read = async { whole(body).await.and_then(|question| Ok((review.read(headers, &question)?, question))) };
+    let (asked, question) = read.await.map_err(|status| refused_late(&mut trail, AuditOutcome::Refused, status))?;
     // Who the caller is, the cluster knows; or else the agent, which knows whether it acts as the caller.
     let finding = cluster.rights().policy().review(&asked, None);
     let body = RequestBody::new(Body::from(question));
-    let sending = route::forward(central, &cluster, &entry.name, &head, body, place.cut());
+    let sending = route::forward(central, &cluster, &entry.name, &head, body, place.cut(), &trail);
     let answer = match sending.await {
         Ok(answer) => answer,
-        Err(failure) => return Err(Refused::from(cut(&place).unwrap_or_else(|| Status::of(&failure)))),
+        Err(unanswered) => return Err(without_answer(&mut trail, &place, &unanswered)),
     };
-    log.answered(answer.status());
+    trail.answered(answer.status());
     let (mut head, body) = answer.into_parts();
     add_ours(&mut head.headers, entry.name.as_str());
     if finding.leaves(head.status) {
-        return Ok(Response::from_parts(head, Body::new(Running::new(body, place, log.take()))));
+        return Ok(Running::answer(Response::from_parts(head, body), place, trail));
     }
-    let unusable = |error: InvalidAnswer| Status::bad_gateway(format!("mk8s: {error}"));
-    let body = Limited::new(body, MAX_ANSWER).collect().await.map_err(|_| unusable(InvalidAnswer))?.to_bytes();
-    let answer = finding.apply(Response::from_parts(head, body)).map_err(unusable)?;
-    log.complete();
-    Ok(answer.map(Body::from))
+    let applied = match Limited::new(body, MAX_ANSWER).collect().await {
+        Ok(body) => finding.apply(Response::from_parts(head, body.to_bytes())),
+        Err(_) => Err(InvalidAnswer),
+    };
+    match applied {
+        Ok(answer) => {
+            trail.ended(AuditOutcome::Complete, None);
+            Ok(answer.map(Body::from))
+        }
+        Err(error) => {
+            let status = Status::bad_gateway(format!("mk8s: {error}"));
+            Err(refused_late(&mut trail, AuditOutcome::Failed, status))
+        }
+    }
 }
 
 /// The body of a review, which is small.

@@ -1,4 +1,4 @@
-//! The connection of a client that has changed the protocol, watched: whether the client takes what it is given.
+//! The connection of a client that has changed the protocol, watched: how much passes, and whether the client takes it.
 
 use std::io;
 use std::pin::Pin;
@@ -6,18 +6,20 @@ use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
+use crate::central::audit::Traffic;
 use crate::central::running::Place;
 
 /// Tells the place of a request when the client takes nothing more, and when it goes on.
 pub struct Watched<'a, T> {
     inner: T,
     place: &'a Place,
+    traffic: &'a Traffic,
 }
 
 impl<'a, T> Watched<'a, T> {
-    /// Watches what is written to a client.
-    pub fn new(inner: T, place: &'a Place) -> Self {
-        Self { inner, place }
+    /// Watches what a client gives and takes.
+    pub fn new(inner: T, place: &'a Place, traffic: &'a Traffic) -> Self {
+        Self { inner, place, traffic }
     }
 
     fn saw<R>(&self, written: Poll<R>) -> Poll<R> {
@@ -31,13 +33,19 @@ impl<'a, T> Watched<'a, T> {
 
 impl<T: AsyncRead + Unpin> AsyncRead for Watched<'_, T> {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.inner).poll_read(cx, buffer)
+        let before = buffer.filled().len();
+        let read = Pin::new(&mut self.inner).poll_read(cx, buffer);
+        self.traffic.came(buffer.filled().len() - before);
+        read
     }
 }
 
 impl<T: AsyncWrite + Unpin> AsyncWrite for Watched<'_, T> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let written = Pin::new(&mut self.inner).poll_write(cx, bytes);
+        if let Poll::Ready(Ok(count)) = written {
+            self.traffic.went(count);
+        }
         self.saw(written)
     }
 

@@ -14,7 +14,7 @@ fn central_error(text: &str) -> String {
 fn an_unknown_key_is_named_with_the_nearest_and_the_allowed_ones() {
     assert_eq!(
         central_error("lisen: x"),
-        "lisen in config.yaml: unknown key: did you mean listen? allowed: agents, auth, bootstrap, data_dir, database, listen, \
+        "lisen in config.yaml: unknown key: did you mean listen? allowed: agents, audit, auth, bootstrap, data_dir, database, listen, \
          log, public_url, shutdown_grace_seconds, tls, trusted_proxies"
     );
     assert_eq!(
@@ -25,7 +25,7 @@ fn an_unknown_key_is_named_with_the_nearest_and_the_allowed_ones() {
         central_error("bootstrap: {clusters: [{name: a, token_file: b}, {name: c, tokenfile: d}]}"),
         "bootstrap.clusters[1].tokenfile in config.yaml: unknown key: did you mean token_file? allowed: name, token_file"
     );
-    assert!(central_error("zzzzzz:").contains("unknown key: allowed: agents, auth"));
+    assert!(central_error("zzzzzz:").contains("unknown key: allowed: agents, audit, auth"));
     assert!(central_error("log.level: info").contains("write log: on a line of its own and level: indented"));
 }
 

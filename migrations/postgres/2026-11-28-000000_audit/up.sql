@@ -1,0 +1,61 @@
+-- The audit log: rows are only added, and removed from the front when they are old. The same as in ../../sqlite.
+
+-- phase: begin, with the outcome if both were written together; end, with the outcome; unfinished, where no end can come.
+-- writer, seq, hash: the run of central that wrote the row, its place among the rows of that run, and the hash over it
+-- and the row before.
+CREATE TABLE audit_logs (
+    id TEXT COLLATE "C" NOT NULL,
+    phase TEXT COLLATE "C" NOT NULL,
+    writer TEXT COLLATE "C" NOT NULL,
+    seq BIGINT NOT NULL,
+    hash TEXT COLLATE "C" NOT NULL,
+    at TIMESTAMP NOT NULL,
+    parent TEXT COLLATE "C",
+    kind TEXT COLLATE "C",
+    user_email TEXT COLLATE "C",
+    user_id TEXT COLLATE "C",
+    credential TEXT COLLATE "C",
+    source_ip TEXT COLLATE "C",
+    user_agent TEXT COLLATE "C",
+    cluster TEXT COLLATE "C",
+    command TEXT COLLATE "C",
+    verb TEXT COLLATE "C",
+    api_group TEXT COLLATE "C",
+    resource TEXT COLLATE "C",
+    subresource TEXT COLLATE "C",
+    namespace TEXT COLLATE "C",
+    name TEXT COLLATE "C",
+    target TEXT COLLATE "C",
+    decision TEXT COLLATE "C",
+    rule TEXT COLLATE "C",
+    status INTEGER,
+    exit_code INTEGER,
+    duration_micros BIGINT,
+    bytes_in BIGINT,
+    bytes_out BIGINT,
+    outcome TEXT COLLATE "C",
+    detail TEXT COLLATE "C",
+    PRIMARY KEY (id, phase)
+);
+CREATE UNIQUE INDEX audit_logs_by_writer ON audit_logs (writer, seq);
+CREATE INDEX audit_logs_by_user ON audit_logs (user_email, id) WHERE user_email IS NOT NULL;
+CREATE INDEX audit_logs_by_cluster ON audit_logs (cluster, id) WHERE cluster IS NOT NULL;
+CREATE INDEX audit_logs_by_verb ON audit_logs (verb, id) WHERE verb IS NOT NULL;
+CREATE INDEX audit_logs_by_namespace ON audit_logs (namespace, id) WHERE namespace IS NOT NULL;
+CREATE INDEX audit_logs_by_parent ON audit_logs (parent, id) WHERE parent IS NOT NULL;
+CREATE INDEX audit_logs_by_kind ON audit_logs (kind, id) WHERE kind IS NOT NULL;
+CREATE INDEX audit_logs_denied ON audit_logs (id) WHERE decision = 'denied';
+CREATE INDEX audit_logs_by_outcome ON audit_logs (outcome, id) WHERE outcome IS NOT NULL AND outcome <> 'complete';
+
+-- seq, hash: of the last row. pruned_seq, pruned_hash: of the last row that was removed for its age.
+-- settled: what it began and did not end has a row that says so.
+CREATE TABLE audit_writers (
+    id TEXT COLLATE "C" NOT NULL PRIMARY KEY,
+    started_at TIMESTAMP NOT NULL,
+    alive_at TIMESTAMP NOT NULL,
+    seq BIGINT NOT NULL,
+    hash TEXT COLLATE "C" NOT NULL,
+    pruned_seq BIGINT NOT NULL,
+    pruned_hash TEXT COLLATE "C" NOT NULL,
+    settled BOOLEAN NOT NULL
+);

@@ -1,0 +1,180 @@
+//! The audit log, as central writes it: what is asked for is on disk before it goes to a cluster, how it ended follows.
+//!
+//! One task writes all rows of this run of central, many in one transaction. What it cannot write it keeps and tries
+//! again; a request that must be recorded first is refused meanwhile. Nothing is ever left out: each request has its
+//! places in the queue before it begins, so that there always is one for its end.
+
+mod export;
+mod keeper;
+mod trail;
+mod writer;
+
+use std::time::Duration;
+
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+use tracing::error;
+use uuid::Uuid;
+
+use crate::config::audit::Reads;
+use crate::model::audit::{AuditRecord, Phase};
+use crate::model::{ErrorCode, Failure};
+use crate::store::{self, Store};
+
+pub use export::Export;
+pub use keeper::keep;
+pub use trail::{Traffic, Trail, log};
+use writer::Writing;
+
+/// How many rows may wait, those included that running requests will need for their ends.
+const QUEUE: usize = 65_536;
+
+/// How long a request may wait for a place in the queue.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// How long what waits may take to be written when central stops.
+const LAST_ROWS: Duration = Duration::from_secs(10);
+
+/// Whether a request waits until it is recorded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Durability {
+    /// It goes on when its row is on disk, and not at all without.
+    Strict,
+    /// It goes on at once; its row is written within a second.
+    Batch,
+}
+
+/// A row that is to be written.
+struct Item {
+    phase: Phase,
+    record: AuditRecord,
+    /// Who waits for it.
+    written: Option<oneshot::Sender<Result<(), store::Error>>>,
+}
+
+/// The audit log. Cheap to clone.
+#[derive(Clone)]
+pub struct Audit {
+    queue: mpsc::Sender<Item>,
+    reads: Durability,
+    writer: String,
+}
+
+/// The task that writes; what waits is written before it ends.
+pub struct AuditTask {
+    task: JoinHandle<()>,
+    stop: CancellationToken,
+}
+
+impl Audit {
+    /// Begins to write into this database.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn start(store: &Store, reads: Reads, export: Export) -> store::Result<(Self, AuditTask)> {
+        let id = Uuid::now_v7().to_string();
+        let writer = id.clone();
+        store.write(move |c| store::audit::start(c, &writer, jiff::Timestamp::now())).await?;
+        let (queue, items) = mpsc::channel(QUEUE);
+        let stop = CancellationToken::new();
+        let task = tokio::spawn(Writing::new(store.clone(), id.clone(), export).run(items, stop.clone()));
+        let reads = match reads {
+            Reads::Strict => Durability::Strict,
+            Reads::Batch => Durability::Batch,
+        };
+        Ok((Self { queue, reads, writer: id }, AuditTask { task, stop }))
+    }
+
+    /// Which rows are its own.
+    pub fn writer(&self) -> &str {
+        &self.writer
+    }
+
+    /// How plain reads are recorded.
+    pub fn reads(&self) -> Durability {
+        self.reads
+    }
+
+    /// Records that a request begins; only then may it go on.
+    ///
+    /// # Errors
+    /// When it cannot be recorded: nothing may be done then.
+    pub async fn begin(&self, record: AuditRecord, durability: Durability) -> Result<Trail, Failure> {
+        let record = record.bounded();
+        let places = tokio::time::timeout(PATIENCE, async {
+            Ok::<_, mpsc::error::SendError<()>>((
+                self.queue.reserve().await?,
+                self.queue.clone().reserve_owned().await?,
+            ))
+        });
+        let Ok(Ok((begin, end))) = places.await else {
+            return Err(unrecorded("more records wait than can be written"));
+        };
+        let trail = Trail::new(record.clone(), end);
+        let (written, answer) = match durability {
+            Durability::Strict => {
+                let (written, answer) = oneshot::channel();
+                (Some(written), Some(answer))
+            }
+            Durability::Batch => (None, None),
+        };
+        begin.send(Item { phase: Phase::Begin, record, written });
+        match answer {
+            None => Ok(trail),
+            Some(answer) => match answer.await {
+                Ok(Ok(())) => Ok(trail),
+                Ok(Err(error)) => {
+                    trail.never_began();
+                    error!(%error, "a request was refused because it could not be recorded");
+                    Err(unrecorded("the database does not take it"))
+                }
+                Err(_) => Err(unrecorded("central is stopping")),
+            },
+        }
+    }
+
+    /// Records a request that is over already, such as one that was refused.
+    ///
+    /// # Errors
+    /// When it cannot be recorded, with [`Durability::Strict`].
+    pub async fn note(&self, record: AuditRecord, durability: Durability) -> Result<(), Failure> {
+        let record = record.bounded();
+        trail::log(&record);
+        let (written, answer) = oneshot::channel();
+        let written = (durability == Durability::Strict).then_some(written);
+        let strict = written.is_some();
+        let sent = self.queue.send(Item { phase: Phase::Begin, record, written });
+        if !strict {
+            // Whoever waits here waits for the database: nothing goes on unrecorded.
+            return sent.await.map_err(|_| unrecorded("central is stopping"));
+        }
+        match tokio::time::timeout(PATIENCE, sent).await {
+            Ok(Ok(())) => {}
+            _ => return Err(unrecorded("more records wait than can be written")),
+        }
+        match answer.await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(error)) => {
+                error!(%error, "a refusal could not be recorded yet");
+                Err(unrecorded("the database does not take it"))
+            }
+            Err(_) => Err(unrecorded("central is stopping")),
+        }
+    }
+}
+
+impl AuditTask {
+    /// Takes no more requests, and waits until all is written that was recorded.
+    pub async fn finish(self) {
+        self.stop.cancel();
+        if tokio::time::timeout(LAST_ROWS, self.task).await.is_err() {
+            error!("the last records of the audit log were not written: the database does not take them");
+        }
+    }
+}
+
+fn unrecorded(why: &str) -> Failure {
+    let detail = format!("the request could not be recorded in the audit log ({why}), and so was not made: try again");
+    Failure::new(ErrorCode::Unavailable, detail)
+}

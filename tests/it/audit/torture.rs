@@ -1,0 +1,229 @@
+//! Clients that ask all the time while central is killed again and again: nothing is missing from the log afterwards.
+
+use std::collections::{HashMap, HashSet};
+use std::fs;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use mk8s::model::audit::{AuditOutcome, AuditRecord};
+use mk8s::tls::{Alpn, Connector, Trust};
+use rand::Rng as _;
+use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
+use crate::database;
+use crate::support::postgres::Database;
+use crate::support::{Agent, Central, Namespace, PATIENCE, kubernetes, run, wait_for};
+
+/// How long a request may take, whatever dies meanwhile.
+const STUCK: Duration = Duration::from_secs(30);
+
+/// What is done, how long and by how many.
+struct Plan {
+    clients: usize,
+    kills: usize,
+    /// How long central lives, in milliseconds.
+    life: std::ops::Range<u64>,
+}
+
+impl Plan {
+    /// `MK8S_TEST_KILLS` kills, every 2 to 10 s, beside 50 clients; 4 in quick succession beside 8 without it.
+    fn of_environment() -> Self {
+        match std::env::var("MK8S_TEST_KILLS") {
+            Ok(text) => {
+                let kills = text.parse().expect("MK8S_TEST_KILLS is a number");
+                Self { clients: 50, kills, life: 2_000..10_000 }
+            }
+            Err(_) => Self { clients: 8, kills: 4, life: 500..2_000 },
+        }
+    }
+}
+
+/// What a client saw: the id of a request, and the status of its answer.
+type Seen = Mutex<Vec<(String, u16)>>;
+
+#[test]
+fn nothing_is_lost_on_sqlite() {
+    let central = strict(Central::start());
+    let token = Central::token().to_owned();
+    let central = torture(central, &token);
+    // The checker finds what is missing.
+    let one = all(&central, &token).into_iter().next().expect("a record").id;
+    central.sql(&format!("DELETE FROM audit_logs WHERE id = '{one}'"));
+    assert_ne!(run(central.mk8s().args(["audit", "verify"]), b"").code, 0);
+    assert!(missing(&[(one.clone(), 200)], &all(&central, &token)).contains(&one));
+}
+
+#[test]
+fn nothing_is_lost_on_postgres() {
+    let database = Database::create();
+    let central = strict(database::start(database.url()));
+    let access = central.admin().text("access_token");
+    let token = central.post("/tokens", &access, &json!({ "name": "torture" })).expect(201).text("token");
+    torture(central, &token);
+}
+
+/// The same central, which records plain reads before they go on.
+fn strict(central: Central) -> Central {
+    let file = central.dir.path().join("central.yaml");
+    let config = fs::read_to_string(&file).expect("read");
+    fs::write(&file, config + "audit: {reads: strict}\n").expect("write");
+    restart(central)
+}
+
+/// Kills it, and starts it again at the same address; its public URL may be another one.
+fn restart(central: Central) -> Central {
+    let url = central.url.clone();
+    Central { url, ..central.restart() }
+}
+
+fn torture(central: Central, token: &str) -> Central {
+    let plan = Plan::of_environment();
+    let _agent = Agent::start(&central);
+    wait_for("the agent", PATIENCE, || (central.get("/clusters/dev", token).body["status"] == "online").then_some(()));
+    let namespace = Namespace::called("torture");
+    let (seen, stop) = (Seen::default(), AtomicBool::new(false));
+    let client = Client {
+        connector: Connector::new(&Trust::CaFile(central.ca_file())).expect("trust"),
+        url: central.url.clone(),
+        token: token.to_owned(),
+        namespace: namespace.0.clone(),
+    };
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    let central = std::thread::scope(|scope| {
+        // Also when something fails, or the clients would never end.
+        let _stop = Raise(&stop);
+        for number in 0..plan.clients {
+            let (client, seen, stop, handle) = (&client, &seen, &stop, runtime.handle());
+            scope.spawn(move || handle.block_on(client.ask_until(number, seen, stop)));
+        }
+        let mut central = central;
+        for _ in 0..plan.kills {
+            std::thread::sleep(Duration::from_millis(rand::rng().random_range(plan.life.clone())));
+            central = restart(central);
+        }
+        central
+    });
+    let seen = seen.into_inner().expect("lock");
+    let good = seen.iter().filter(|(_, status)| *status < 400).count();
+    assert!(good > plan.clients, "the load was none: {good} of {} answers were good", seen.len());
+    println!("{} kills, {} answers, {good} of them good", plan.kills, seen.len());
+    check(&central, token, &seen, &namespace);
+    central
+}
+
+/// Fails when anything is missing from the log, or is in it twice, or has no end.
+fn check(central: &Central, token: &str, seen: &[(String, u16)], namespace: &Namespace) {
+    let mut records = Vec::new();
+    wait_for("an end of each request", PATIENCE, || {
+        records = all(central, token);
+        records.iter().all(|record| record.outcome.is_some()).then_some(())
+    });
+    let lost = missing(seen, &records);
+    assert!(lost.is_empty(), "{} requests that were answered are not in the log: {lost:#?}", lost.len());
+    let ids: HashSet<&str> = records.iter().map(|record| record.id.as_str()).collect();
+    assert_eq!(ids.len(), records.len(), "an id is in the log twice");
+    let unfinished = records.iter().filter(|record| record.outcome == Some(AuditOutcome::Unfinished)).count();
+    let reached = reached(&namespace.0);
+    println!(
+        "{} records, {unfinished} of them unfinished; {} requests reached the API server",
+        records.len(),
+        reached.len()
+    );
+    let unrecorded: Vec<&String> = reached.iter().filter(|id| !ids.contains(id.as_str())).collect();
+    assert!(!reached.is_empty() && unrecorded.is_empty(), "requests reached the cluster unrecorded: {unrecorded:#?}");
+    run(central.client().env("MK8S_TOKEN", token).args(["audit", "verify"]), b"").expect(0);
+}
+
+/// All records.
+fn all(central: &Central, token: &str) -> Vec<AuditRecord> {
+    let export = ["audit", "--output", "json"];
+    let lines = run(central.client().env("MK8S_TOKEN", token).args(export), b"").expect(0).out();
+    lines.lines().map(|line| serde_json::from_str(line).expect("a record")).collect()
+}
+
+/// The ids that clients have seen and that no record has, or one that says something else.
+fn missing(seen: &[(String, u16)], records: &[AuditRecord]) -> Vec<String> {
+    let known: HashMap<&str, Option<i32>> = records.iter().map(|record| (record.id.as_str(), record.status)).collect();
+    let is_missing = |(id, status): &&(String, u16)| match known.get(id.as_str()) {
+        None => true,
+        // Central may have died after the answer and before it had written how the request ended.
+        Some(recorded) => recorded.is_some_and(|recorded| recorded != i32::from(*status)),
+    };
+    seen.iter().filter(is_missing).map(|(id, _)| id.clone()).collect()
+}
+
+/// The ids of the requests of the admin of mk8s that the API server has seen in a namespace.
+fn reached(namespace: &str) -> HashSet<String> {
+    let log = fs::read_to_string(kubernetes().audit_log()).expect("audit log");
+    let events = log.lines().filter(|line| line.contains(namespace)).filter_map(|line| {
+        let event: Value = serde_json::from_str(line).ok()?;
+        let by = event["impersonatedUser"]["username"].as_str()?;
+        (by == "admin@localhost").then(|| event["auditID"].as_str().map(str::to_owned)).flatten()
+    });
+    events.collect()
+}
+
+/// What all clients share.
+struct Client {
+    connector: Connector,
+    url: String,
+    token: String,
+    namespace: String,
+}
+
+impl Client {
+    async fn ask_until(&self, number: usize, seen: &Seen, stop: &AtomicBool) {
+        for round in 0.. {
+            if stop.load(Ordering::Relaxed) {
+                return;
+            }
+            match tokio::time::timeout(STUCK, self.ask(number, round)).await.expect("a request that hangs") {
+                Some(answer) => seen.lock().expect("lock").push(answer),
+                // Central is away.
+                None => tokio::time::sleep(Duration::from_millis(20)).await,
+            }
+        }
+    }
+
+    /// One request; the id and the status of its answer, if there was one.
+    async fn ask(&self, number: usize, round: usize) -> Option<(String, u16)> {
+        let maps = format!("/clusters/dev/k8s/api/v1/namespaces/{}/configmaps", self.namespace);
+        let name = format!("map-{number}");
+        let (method, target, body) = match round % 4 {
+            0 => ("POST", maps, json!({ "metadata": { "name": name } }).to_string()),
+            1 => ("GET", maps, String::new()),
+            2 => ("DELETE", format!("{maps}/{name}"), String::new()),
+            _ => {
+                let command = json!({ "command": ["get", "configmaps", "--namespace", self.namespace] });
+                ("POST", "/clusters/dev/exec".to_owned(), command.to_string())
+            }
+        };
+        let head = format!(
+            "{method} {target} HTTP/1.1\r\nHost: mk8s\r\nAuthorization: Bearer {}\r\nContent-Type: application/json\r\n\
+             Content-Length: {}\r\nConnection: close\r\n\r\n{body}",
+            self.token,
+            body.len()
+        );
+        let mut stream = self.connector.connect(&self.url.parse().ok()?, Alpn::Http1).await.ok()?;
+        stream.write_all(head.as_bytes()).await.ok()?;
+        stream.flush().await.ok()?;
+        let mut answer = Vec::new();
+        // What came before central died counts.
+        let _ = stream.read_to_end(&mut answer).await;
+        let text = String::from_utf8_lossy(&answer);
+        let (head, _) = text.split_once("\r\n\r\n")?;
+        let id = head.lines().find_map(|line| line.strip_prefix("x-request-id: "))?;
+        Some((id.to_owned(), head.split(' ').nth(1)?.parse().ok()?))
+    }
+}
+
+/// Sets a flag when dropped.
+struct Raise<'a>(&'a AtomicBool);
+
+impl Drop for Raise<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
