@@ -163,6 +163,7 @@ async fn a_request_crosses_with_the_identity_of_the_caller_alone() {
         [
             &format!("GET /base{target}"),
             "accept: application/json;as=Table",
+            "audit-id: the-command",
             "authorization: Bearer agents-own",
             host,
             "impersonate-group: mk8s:admin",

@@ -7,8 +7,12 @@ use hyper_util::rt::TokioExecutor;
 use super::*;
 
 /// What the API server may see of who asks.
-const OURS: [&str; 3] =
-    ["authorization: Bearer agents-own", "impersonate-group: mk8s:admin", "impersonate-user: ann@example.com"];
+const OURS: [&str; 4] = [
+    "audit-id: the-command",
+    "authorization: Bearer agents-own",
+    "impersonate-group: mk8s:admin",
+    "impersonate-user: ann@example.com",
+];
 
 /// Who sends one of these is refused.
 const IMPERSONATING: [&str; 5] =
