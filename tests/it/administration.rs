@@ -328,7 +328,7 @@ fn no_option_takes_a_secret() {
             |word: &&str| ["password", "token", "secret", "key", "credential"].iter().any(|s| word.contains(s));
         found.extend(words.filter(secret).map(str::to_owned));
     }
-    assert_eq!(Vec::from_iter(found), ["--password-stdin", "--token-file"]);
+    assert_eq!(Vec::from_iter(found), ["--client-key-file", "--password-stdin", "--token-file"]);
 
     for command in
         ["login", "login https://localhost", "passwd", "admin users create a@b", "admin users reset-password a@b"]
