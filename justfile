@@ -29,17 +29,24 @@ test:
 bench *names:
     cargo bench --locked --bench mk8s -- {{ names }}
 
-# Kill the agent 200 times under load, and see that nothing is lost.
+# Kill the agent, and central on both databases, 200 times each under load, and see that nothing is lost; an hour.
 torture:
     MK8S_TEST_KILLS=200 cargo test --locked --test it kills -- --nocapture
+    MK8S_TEST_KILLS=200 cargo test --locked --test it audit::torture -- --nocapture
 
 # Build helm, k9s and older kubectls, about 15 minutes the first time, and test them through the gateway.
 clients:
     MK8S_TEST_CLIENTS=1 cargo test --locked --test it clients:: -- --nocapture
 
-# Ten minutes of a client-go informer through restarts of central and of the agent.
+# Ten minutes of client-go informers through restarts of central and of the agent.
 informer:
     MK8S_TEST_MINUTES=10 cargo test --locked --test it clients::informer -- --nocapture
+
+# All that takes long, ten minutes each: informers, streams that are silent, clients that take nothing; and `torture`, `churn` and `requests`.
+long: torture churn requests
+    MK8S_TEST_MINUTES=10 cargo test --locked --test it clients::informer -- --nocapture
+    MK8S_TEST_MINUTES=10 cargo test --locked --test it clients::idle -- --nocapture
+    MK8S_TEST_MINUTES=6 cargo test --locked --test it clients::stalled -- --nocapture
 
 # Open and close 50,000 connections to the gateway, 500 of them upgraded; nothing of them must stay.
 churn:

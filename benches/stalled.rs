@@ -1,4 +1,6 @@
-//! Whether a reader that has stalled slows the other commands on the same tunnel.
+//! Whether a reader that has stalled slows the other commands, and the other clients of the gateway, on the same tunnel.
+
+mod gateway;
 
 use std::time::{Duration, Instant};
 
@@ -32,12 +34,17 @@ pub async fn run() -> anyhow::Result<()> {
         ping_all(&mut others, &mut with).await?;
         drop(stalled);
     }
-    let (a50, a99) = (percentile(&mut without, 50), percentile(&mut without, 99));
-    let (b50, b99) = (percentile(&mut with, 50), percentile(&mut with, 99));
     println!(
         "stalled: {OTHERS} commands on one tunnel, round trip of a line, with and without a reader that holds {} MiB",
         STALLED_BYTES >> 20
     );
+    report(&mut without, &mut with);
+    gateway::run().await
+}
+
+fn report(without: &mut [Duration], with: &mut [Duration]) {
+    let (a50, a99) = (percentile(without, 50), percentile(without, 99));
+    let (b50, b99) = (percentile(with, 50), percentile(with, 99));
     println!("  without     p50 {a50:>6} us   p99 {a99:>6} us");
     println!("  with        p50 {b50:>6} us   p99 {b99:>6} us");
     println!(
@@ -45,7 +52,6 @@ pub async fn run() -> anyhow::Result<()> {
         b50 as f64 / a50 as f64,
         b99 as f64 / a99 as f64
     );
-    Ok(())
 }
 
 async fn open(client: &Client) -> anyhow::Result<(ExecWriter, ExecReader)> {

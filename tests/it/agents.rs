@@ -193,6 +193,7 @@ fn a_second_tunnel_is_there_while_commands_run() {
 
 #[test]
 fn central_knows_the_cluster_from_its_agent() {
+    let _nodes = crate::support::cluster::nodes();
     let stack = Stack::start();
     let shown = run(stack.central.curl().arg(format!("{}/clusters/dev", stack.central.url)), b"").expect(0);
     let shown: Value = serde_json::from_slice(&shown.stdout).expect("JSON");

@@ -6,7 +6,10 @@
 
 mod churn;
 mod helm;
+mod idle;
 mod informer;
 mod k9s;
 mod kubectls;
 mod setup;
+mod stalled;
+mod stop;

@@ -7,8 +7,7 @@ use futures_util::StreamExt as _;
 use mk8s::tls::{Alpn, Connector, Trust};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
-use super::setup::number;
-use crate::support::{Central, Namespace, PATIENCE, Stack, wait_for};
+use crate::support::{Central, Namespace, PATIENCE, Stack, number, wait_for};
 
 /// How many connections there are at once.
 const AT_ONCE: usize = 16;

@@ -95,11 +95,3 @@ pub fn client(name: &str) -> Option<PathBuf> {
     println!("{name} is not tested: it has not been built, see `just clients`");
     None
 }
-
-/// The number in an environment variable.
-pub fn number(name: &str, default: u64) -> u64 {
-    match std::env::var(name) {
-        Ok(text) => text.parse().unwrap_or_else(|e| panic!("{name}: {e}")),
-        Err(_) => default,
-    }
-}

@@ -5,11 +5,12 @@ use std::io::{Read as _, Write as _};
 use std::process::Stdio;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use nix::sys::signal::Signal::{SIGINT, SIGKILL};
 use serde_json::json;
 
 use super::Scene;
-use crate::support::{Central, PATIENCE, Process, Stack, wait_for};
+use crate::support::{Central, PATIENCE, Process, Stack, kubernetes, number, wait_for};
 
 /// How long a right may outlive its end.
 const LIMIT: Duration = Duration::from_secs(5);
@@ -17,39 +18,44 @@ const LIMIT: Duration = Duration::from_secs(5);
 /// How soon the API server hears that a client has gone; the promise is a second.
 const SOON: Duration = Duration::from_secs(2);
 
-/// How many connections to the API server a process has.
-fn connections(pid: i32) -> usize {
-    let output = crate::support::run(std::process::Command::new("ss").args(["-tnpH", "state", "established"]), b"");
-    output.out().lines().filter(|line| line.contains(&format!("pid={pid},"))).count()
-}
+/// More than fits between a client and the API server; in long lines, each of which costs the test cluster memory.
+const TALK: &str = r#"yes "$(head -c 50000 /dev/zero | tr '\0' x)" | head -c 100000000; exec sleep 100000"#;
 
 #[test]
 fn what_a_client_leaves_ends_at_the_api_server() {
     let scene = Scene::start();
-    let pid = scene.stack.agent.process.pid();
-    scene.namespace.pod("talk", "yes | head -c 1000000000; exec sleep 100000");
-    for args in [
-        &["logs", "--follow", "web"][..],
-        &["get", "pods", "--watch"],
-        &["exec", "web", "--", "sleep", "1000"],
-        &["logs", "--follow", "talk"],
+    scene.namespace.pod("talk", TALK);
+    // Without `--raw` there would be a list first, and what is shown would not say that the watch has begun.
+    let watch = format!("/api/v1/namespaces/{}/pods?watch=1", scene.namespace.0);
+    for (args, request) in [
+        (&["logs", "--follow", "web"][..], "/pods/web/log?"),
+        (&["get", "--raw", &watch], "watch=1"),
+        (&["exec", "web", "--", "sh", "-c", "echo started; exec sleep 1000"], "/pods/web/exec?"),
+        (&["logs", "--follow", "talk"], "/pods/talk/log?"),
     ] {
-        let mut client = scene.kubectl(args);
+        let mut took: Vec<_> = (0..number("MK8S_TEST_ENDS", 1)).map(|_| scene.leave(args, request)).collect();
+        took.sort_unstable();
+        let (median, most) = (took[took.len() / 2], took[took.len() - 1]);
+        println!("Ctrl-C of kubectl {args:?} is known to the API server after {median:.1?}, at most {most:.1?}");
+    }
+}
+
+impl Scene {
+    /// Starts kubectl, and ends it with Ctrl-C while it shows something; how long after that the API server has ended the
+    /// request, by its own audit log.
+    fn leave(&self, args: &[&str], request: &str) -> Duration {
+        let mut client = self.kubectl(args);
         let mut client =
             client.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("spawn");
-        let before = connections(pid);
-        if args[0] == "exec" {
-            std::thread::sleep(Duration::from_secs(1));
-        } else {
-            client.stdout.as_mut().expect("stdout").read_exact(&mut [0; 8]).expect("output");
-        }
-        // A connection that is in use is closed with its request; one that is free stays.
-        let during = connections(pid);
+        client.stdout.as_mut().expect("stdout").read_exact(&mut [0; 8]).expect("output");
+        let before = kubernetes().audited();
+        let left = Timestamp::now();
         nix::sys::signal::kill(nix::unistd::Pid::from_raw(client.id().cast_signed()), SIGINT).expect("signal");
-        wait_for(&format!("the end of {args:?} ({before} before, {during} during)"), SOON, || {
-            (connections(pid) < during).then_some(())
+        let ended = wait_for(&format!("the end of {args:?}"), SOON, || {
+            kubernetes().ended_since(before, &[&self.namespace.0, request])
         });
         client.wait().expect("wait");
+        ended.duration_since(left).unsigned_abs()
     }
 }
 
@@ -145,7 +151,7 @@ fn a_refused_upgrade_ends_its_connection() {
         assert_eq!(said.matches("HTTP/1.1 ").count(), 1, "{target}: {said}");
         assert!(said.to_ascii_lowercase().contains("connection: close") && !said.contains(" 101 "), "{target}: {said}");
     }
-    let audit = fs::read_to_string(crate::support::kubernetes().audit_log()).expect("audit log");
+    let audit = fs::read_to_string(kubernetes().audit_log()).expect("audit log");
     assert!(!audit.contains("namespaces/smuggled"));
 }
 
@@ -162,7 +168,7 @@ fn a_request_has_one_id_everywhere() {
     let id = header("x-request-id:");
     assert_eq!(header("audit-id:"), id);
     wait_for("the audit log", PATIENCE, || {
-        let audit = fs::read_to_string(crate::support::kubernetes().audit_log()).expect("audit log");
+        let audit = fs::read_to_string(kubernetes().audit_log()).expect("audit log");
         audit.lines().any(|line| line.contains(&id) && line.contains("\"username\":\"admin@localhost\"")).then_some(())
     });
     let line = central.process.stderr().into_iter().find(|line| line.contains("\"gateway\"")).expect("a log line");

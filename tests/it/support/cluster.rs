@@ -1,10 +1,11 @@
 //! The Kubernetes cluster of a test run: one that exists (`MK8S_TEST_KUBECONFIG`), or one that is started once.
 
-use std::io::{BufRead as _, BufReader};
+use std::fs;
+use std::io::{BufRead as _, BufReader, Read as _, Seek as _, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use super::process::{Output, run};
 use super::rbac::{self, Kubeconfigs};
@@ -47,6 +48,12 @@ pub fn kubernetes() -> &'static Kubernetes {
     })
 }
 
+/// For whoever changes which nodes the cluster has, or counts them: one at a time.
+pub fn nodes() -> MutexGuard<'static, ()> {
+    static NODES: Mutex<()> = Mutex::new(());
+    NODES.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 /// Builds the binaries, which takes minutes the first time and nothing after that; their directory.
 pub fn build() -> PathBuf {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/kubernetes/build");
@@ -75,6 +82,27 @@ impl Kubernetes {
     /// The audit log of the API server.
     pub fn audit_log(&self) -> PathBuf {
         self.kubeconfig.with_file_name("audit.log")
+    }
+
+    /// How long the audit log is, for [`Self::ended_since`].
+    pub fn audited(&self) -> u64 {
+        fs::metadata(self.audit_log()).expect("audit log").len()
+    }
+
+    /// When the API server ended a request whose line in the audit log has these parts; `None` when it has not ended one
+    /// since the log was so long.
+    pub fn ended_since(&self, length: u64, parts: &[&str]) -> Option<jiff::Timestamp> {
+        let mut file = fs::File::open(self.audit_log()).expect("audit log");
+        // It is begun anew when it is large.
+        let start = if file.metadata().expect("audit log").len() < length { 0 } else { length };
+        file.seek(SeekFrom::Start(start)).expect("seek");
+        let mut lines = Vec::new();
+        file.read_to_end(&mut lines).expect("read");
+        let lines = String::from_utf8_lossy(&lines);
+        let is_end =
+            |line: &&str| line.contains("\"ResponseComplete\"") && parts.iter().all(|part| line.contains(part));
+        let line: serde_json::Value = serde_json::from_str(lines.lines().find(is_end)?).ok()?;
+        line["stageTimestamp"].as_str()?.parse().ok()
     }
 
     /// kubectl, directly: in the manner in which agents run it, with nothing of this process's environment.
@@ -117,7 +145,8 @@ impl Namespace {
     /// A new one whose name begins with this.
     pub fn called(prefix: &str) -> Self {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
-        let name = format!("{prefix}-{}-{}", std::process::id(), NUMBER.fetch_add(1, Ordering::Relaxed));
+        // All names have the same length, and so have columns.
+        let name = format!("{prefix}-{}-{:04}", std::process::id(), NUMBER.fetch_add(1, Ordering::Relaxed));
         kubernetes().kubectl(&["create", "namespace", &name], "");
         Self(name)
     }
@@ -131,10 +160,17 @@ impl Namespace {
     /// A running pod with one container, which runs a shell script.
     #[track_caller]
     pub fn pod(&self, name: &str, script: &str) {
+        self.pod_with(name, script, false);
+    }
+
+    /// The same; its container may have a terminal, and its standard input.
+    #[track_caller]
+    pub fn pod_with(&self, name: &str, script: &str, terminal: bool) {
         let pod = serde_json::json!({
             "apiVersion": "v1", "kind": "Pod", "metadata": {"name": name, "labels": {"app": name}},
             "spec": {"terminationGracePeriodSeconds": 0, "restartPolicy": "Never",
-                     "containers": [{"name": "main", "image": "shell", "command": ["sh", "-c", script]}]}
+                     "containers": [{"name": "main", "image": "shell", "command": ["sh", "-c", script],
+                                     "stdin": terminal, "tty": terminal}]}
         });
         self.kubectl(&["apply", "-f", "-"], &pod.to_string());
         self.kubectl(&["wait", "--for=jsonpath={.status.phase}=Running", &format!("pod/{name}"), "--timeout=60s"], "");

@@ -1,21 +1,25 @@
 //! A terminal with a person at it: what they see, and what they type.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{Read as _, Write as _};
+use std::os::fd::AsRawFd as _;
+use std::path::PathBuf;
 use std::process::{Child, Command};
 use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use nix::pty::openpty;
+use nix::pty::{Winsize, openpty};
 use nix::sys::termios::{LocalFlags, tcgetattr};
 
-use super::process::code;
+use super::process::{code, run};
 use super::{PATIENCE, wait_for};
 
 /// A command whose standard streams are a terminal, which is its controlling one.
 pub struct Terminal {
     child: Child,
+    /// Its device.
+    path: PathBuf,
     keyboard: File,
     screen: Arc<Mutex<Vec<u8>>>,
     /// Copies to the screen until the last process has closed the terminal.
@@ -27,7 +31,14 @@ pub struct Terminal {
 impl Terminal {
     /// Starts it.
     pub fn start(command: &Command) -> Self {
-        let pty = openpty(None, None).expect("a terminal");
+        Self::start_sized(command, (0, 0))
+    }
+
+    /// The same in a window of so many rows and columns.
+    pub fn start_sized(command: &Command, (ws_row, ws_col): (u16, u16)) -> Self {
+        let size = Winsize { ws_row, ws_col, ws_xpixel: 0, ws_ypixel: 0 };
+        let pty = openpty(Some(&size), None).expect("a terminal");
+        let path = fs::read_link(format!("/proc/self/fd/{}", pty.slave.as_raw_fd())).expect("a device");
         let slave = || pty.slave.try_clone().expect("clone");
         let mut session = Command::new("setsid");
         session.arg("--ctty").arg(command.get_program()).args(command.get_args());
@@ -52,7 +63,7 @@ impl Terminal {
                 }
             }
         });
-        Self { child, keyboard: File::from(pty.master), screen, reader, read: 0 }
+        Self { child, path, keyboard: File::from(pty.master), screen, reader, read: 0 }
     }
 
     /// All that was on the screen.
@@ -111,13 +122,28 @@ impl Terminal {
         self
     }
 
+    /// Gives the window another size, of which the command is told.
+    pub fn resize(&mut self, (rows, columns): (u16, u16)) -> &mut Self {
+        let size = ["rows", &rows.to_string(), "columns", &columns.to_string()];
+        run(Command::new("stty").arg("-F").arg(&self.path).args(size), b"").expect(0);
+        self
+    }
+
     /// Waits for the end, which must come with this exit code; all that was on the screen.
     #[track_caller]
     pub fn end(&mut self, expected: i32) -> String {
-        let status = wait_for("the end of a command", PATIENCE, || self.child.try_wait().expect("wait"));
+        let (code, screen) = self.finish();
+        assert_eq!(code, expected, "{screen}");
+        screen
+    }
+
+    /// Waits for the end; the exit code, and all that was on the screen.
+    #[track_caller]
+    pub fn finish(&mut self) -> (i32, String) {
+        let status =
+            wait_for(&format!("the end after {:?}", self.screen()), PATIENCE, || self.child.try_wait().expect("wait"));
         wait_for("the last words", PATIENCE, || self.reader.is_finished().then_some(()));
-        assert_eq!(code(status), expected, "{}", self.screen());
-        self.screen()
+        (code(status), self.screen())
     }
 }
 

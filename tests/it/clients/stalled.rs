@@ -1,0 +1,70 @@
+//! A client that takes nothing is cut after five minutes, and not before: its stream is not open for ever.
+
+use std::io;
+use std::process::{Child, Stdio};
+use std::thread;
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use super::setup::Way;
+use crate::support::process::code;
+use crate::support::{PATIENCE, Stack, kubernetes, number, wait_for};
+
+/// The promise, and how much earlier or later than that it may come.
+const STALLED: Duration = Duration::from_secs(300);
+const TOLERANCE: Duration = Duration::from_secs(30);
+
+/// More than fits between a client and the API server; in long lines, each of which costs the test cluster memory.
+const TALK: &str = r#"yes "$(head -c 50000 /dev/zero | tr '\0' x)" | head -c 100000000; exec sleep 100000"#;
+
+/// A stream of each kind: the pod, the request, the command, and whether WebSocket is asked for.
+const STREAMS: [(&str, &str, &[&str], &str); 3] = [
+    ("log", "/pods/log/log?", &["logs", "--follow", "log"], "true"),
+    ("web-socket", "/pods/web-socket/exec?", &["exec", "web-socket", "--", "yes"], "true"),
+    ("spdy", "/pods/spdy/exec?", &["exec", "spdy", "--", "yes"], "false"),
+];
+
+/// Only with `MK8S_TEST_MINUTES` of at least 6.
+#[test]
+fn a_client_that_takes_nothing_is_cut() {
+    if number("MK8S_TEST_MINUTES", 0) < 6 {
+        return println!("not tested without MK8S_TEST_MINUTES=6");
+    }
+    let stack = Stack::start();
+    let way = Way::through(&stack.central);
+    let start = |(pod, request, args, web_socket): (&str, &'static str, &[&str], &str)| {
+        way.namespace.pod(pod, if pod == "log" { TALK } else { "exec sleep 100000" });
+        let mut command = way.command(&kubernetes().kubectl);
+        command.env("KUBECTL_REMOTE_COMMAND_WEBSOCKETS", web_socket).args(args);
+        // Nobody reads the pipe: as at a terminal that is held with Ctrl-S.
+        let child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
+        (request, child.expect("spawn"))
+    };
+    let (begun, before) = (Timestamp::now(), kubernetes().audited());
+    let mut clients = STREAMS.map(start);
+    let is_over = |request| kubernetes().ended_since(before, &[&way.namespace.0, request]);
+    thread::sleep(STALLED + 2 * TOLERANCE);
+    let ends = clients.each_ref().map(|(request, _)| (*request, is_over(request).map(|end| end.duration_since(begun))));
+    println!("ended at the API server after: {ends:#.1?}");
+    for (request, end) in ends {
+        let after = end.unwrap_or_else(|| panic!("{request} is still open")).unsigned_abs();
+        assert!(after.abs_diff(STALLED) <= TOLERANCE, "{request} ended after {after:?}");
+    }
+    for (request, client) in &mut clients {
+        let (code, said) = end_of(client);
+        println!("{request}: {code} {said:?}");
+        // kubectl takes every end of SPDY for the end of the command.
+        assert!(code != 0 || request.contains("spdy"), "{request}: an answer that was cut is no success");
+    }
+}
+
+/// What it has not read yet is read, and then it sees that there is no more; the exit code, and what it says.
+fn end_of(client: &mut Child) -> (i32, String) {
+    let mut out = client.stdout.take().expect("stdout");
+    let reader = thread::spawn(move || io::copy(&mut out, &mut io::sink()));
+    let status = wait_for("the end of a client", PATIENCE, || client.try_wait().expect("wait"));
+    reader.join().expect("reader").expect("read");
+    let said = io::read_to_string(client.stderr.take().expect("stderr")).expect("read");
+    (code(status), said.trim_end().to_owned())
+}
