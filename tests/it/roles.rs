@@ -383,7 +383,7 @@ fn a_command_that_cannot_succeed_is_refused_at_central() {
         exec(command, None).expect(400);
     }
     let log = central.process.stderr().join("\n");
-    assert!(log.contains("\"verb\":\"delete\"") && log.contains("refused: "), "{log}");
+    assert!(log.contains("\"verb\":\"delete\"") && log.contains("\"outcome\":\"refused\""), "{log}");
 }
 
 /// How long a right may outlive its end.
