@@ -119,6 +119,11 @@ pub async fn run(session: &SessionArgs, args: AuditArgs) -> anyhow::Result<Exit>
     }
     let AuditArgs { filter, limit, follow, output: OutputArgs { output }, .. } = args;
     let filter = filter.filter(session.named_cluster());
+    if let Some(cluster) =
+        filter.cluster.as_deref().filter(|cluster| std::env::var("MK8S_CLUSTER").is_ok_and(|v| v == *cluster))
+    {
+        eprintln!("only what is about {cluster} (MK8S_CLUSTER): unset it to see logins and administration");
+    }
     match (follow, output) {
         (true, _) => self::follow(&client, filter, output).await,
         (false, Format::Table) => {

@@ -4,7 +4,11 @@
 pub const REDACTED: &str = "<redacted>";
 
 /// Parts of names whose values are secrets. What a person calls a secret cannot be known; these are usual.
-const SECRET_NAMES: [&str; 8] = ["pass", "secret", "token", "credential", "apikey", "api-key", "api_key", "auth"];
+const SECRET_NAMES: [&str; 11] =
+    ["pass", "secret", "token", "credential", "apikey", "api-key", "api_key", "auth", "cookie", "private", "pwd"];
+
+/// How the tokens begin that mk8s itself gives out.
+const TOKENS: [&str; 2] = ["mk8s_", "eyJ"];
 
 /// The words of a command in a container, in one line, as a shell would read them.
 pub fn command<'a>(words: impl IntoIterator<Item = &'a str>) -> String {
@@ -35,41 +39,61 @@ pub fn push(line: &mut String, word: &str) {
     }
 }
 
-/// `name=value` without the value; a word without a value as it is.
+/// `name=value` without the value; nothing is left of a word without a name, which may be a value alone.
 pub fn value(word: &str) -> String {
     match word.split_once('=') {
         Some((name, _)) => format!("{name}={REDACTED}"),
-        None => word.to_owned(),
+        None => REDACTED.to_owned(),
     }
 }
 
-/// One word: a script is looked at word by word, a URL loses its password.
-fn word(word: &str) -> String {
-    if word.contains(char::is_whitespace) {
-        let mut hide = false;
-        let parts = word.split_inclusive(char::is_whitespace).map(|part| {
-            let bare = part.trim_end();
-            let shown = if std::mem::take(&mut hide) && !bare.is_empty() { REDACTED.to_owned() } else { one(bare) };
-            hide = bare.starts_with('-') && !bare.contains('=') && is_secret(bare);
-            shown + &part[bare.len()..]
-        });
-        return parts.collect();
+/// A path in which somebody may have taken a token for its id.
+pub fn path(path: &str) -> String {
+    let segment = |part| if is_token(part) { REDACTED } else { part };
+    path.split('/').map(segment).collect::<Vec<_>>().join("/")
+}
+
+/// One word: a script is looked at word by word, where what is quoted is one; a URL loses its password.
+pub fn word(word: &str) -> String {
+    let (mut line, mut hide, mut quote) = (String::new(), false, None);
+    let parts = word.split_inclusive(|c: char| {
+        match quote {
+            None if matches!(c, '\'' | '"') => quote = Some(c),
+            Some(begun) if begun == c => quote = None,
+            _ => {}
+        }
+        quote.is_none() && c.is_whitespace()
+    });
+    for part in parts {
+        let bare = part.trim_end();
+        let shown = if std::mem::take(&mut hide) && !bare.is_empty() { REDACTED.to_owned() } else { one(bare) };
+        hide = bare.starts_with('-') && !bare.contains('=') && is_secret(bare);
+        line.push_str(&shown);
+        // `Authorization: Bearer x`, `"password": "x"`: where the value ends nobody knows.
+        if bare.ends_with(':') && shown.ends_with(REDACTED) {
+            break;
+        }
+        line.push_str(&part[bare.len()..]);
     }
-    one(word)
+    line
 }
 
 fn one(word: &str) -> String {
-    if let Some((name, _)) = word.split_once('=')
-        && is_secret(name)
-    {
-        return value(word);
+    if is_token(word) {
+        return REDACTED.to_owned();
     }
-    if let Some((name, _)) = word.split_once(": ").or_else(|| word.split_once(':'))
-        && is_secret(name)
-        && !name.contains('/')
-    {
-        return format!("{name}:{REDACTED}");
+    let word = without_user_info(word);
+    for (at, sign) in word.match_indices(['=', ':']) {
+        let name = word[..at].rsplit([',', ';', '&', '?', '{']).next().unwrap_or_default();
+        if is_secret(name) && (sign == "=" || !name.contains('/')) {
+            return format!("{}{sign}{REDACTED}", &word[..at]);
+        }
     }
+    word
+}
+
+/// `https://user:password@host` without the two.
+fn without_user_info(word: &str) -> String {
     if let Some((scheme, rest)) = word.split_once("://")
         && let Some((user_info, host)) = rest.split('/').next().unwrap_or_default().rsplit_once('@')
         && user_info.contains(':')
@@ -83,6 +107,10 @@ fn one(word: &str) -> String {
 fn is_secret(name: &str) -> bool {
     let name = name.to_ascii_lowercase();
     SECRET_NAMES.iter().any(|secret| name.contains(secret))
+}
+
+fn is_token(word: &str) -> bool {
+    TOKENS.iter().any(|begin| word.starts_with(begin))
 }
 
 #[cfg(test)]
@@ -102,11 +130,27 @@ mod tests {
                 "sh -c 'API_TOKEN=<redacted> run --secret <redacted> now'",
             ),
             (&["curl", "-H", "Authorization:hunter2"], "curl -H Authorization:<redacted>"),
+            (&["curl", "-H", "Authorization: Bearer hunter2"], "curl -H Authorization:<redacted>"),
+            (&["login", "mk8s_pat_hunter2"], "login <redacted>"),
+            (&["sh", "-c", "curl -H \"Cookie: a=hunter2\" x"], "sh -c 'curl -H \"Cookie:<redacted> x'"),
+            (&["sh", "-c", "PASSWORD=\"a hunter2\" run"], "sh -c 'PASSWORD=<redacted> run'"),
+            (&["sh", "-c", "echo it's TOKEN=hunter2 hunter2"], "sh -c 'echo it'\\''s TOKEN=<redacted>'"),
+            (&["curl", "https://x/?a=b&token=hunter2"], "curl 'https://x/?a=b&token=<redacted>'"),
+            (&["curl", "https://a:hunter2@x/?token=hunter2"], "curl 'https://<redacted>@x/?token=<redacted>'"),
+            (
+                &["echo", r#"{"a":"https://x","password":"hunter2"}"#],
+                r#"echo '{"a":"https://x","password":<redacted>'"#,
+            ),
+            (&["echo", r#"{"a": "b", "password": "hunter2"}"#], r#"echo '{"a": "b", "password":<redacted>'"#),
+            (&["get", "registry/auth:1", "https://auth/?a=b"], "get registry/auth:1 'https://auth/?a=b'"),
             (&["it's", ""], "'it'\\''s' ''"),
         ] {
             let line = command(words.iter().copied());
             assert_eq!(line, expected);
             assert!(!line.contains("hunter2"));
         }
+        assert_eq!(path("/admin/clusters/dev/tokens/mk8s_agent_1"), "/admin/clusters/dev/tokens/<redacted>");
+        assert_eq!(path("/tokens/eyJhbGciOi.x.y"), "/tokens/<redacted>");
+        assert_eq!(path("/admin/users/ann@example.com"), "/admin/users/ann@example.com");
     }
 }

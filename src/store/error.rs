@@ -87,6 +87,10 @@ impl From<DieselError> for Error {
             DieselError::DatabaseError(_, ref i) if UNAVAILABLE.contains(&i.message()) => {
                 Self::Unavailable(i.message().to_owned())
             }
+            // What PostgreSQL says of a full disk has a file's name in it.
+            DieselError::DatabaseError(_, ref i) if i.message().contains("No space left on device") => {
+                Self::Unavailable(i.message().to_owned())
+            }
             other => Self::Other(Box::new(other)),
         }
     }

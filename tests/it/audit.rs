@@ -1,7 +1,9 @@
 //! The audit log: everything is in it, nothing goes to a cluster before it is, and a change to it is seen.
 
+mod canaries;
 mod export;
 mod failures;
+mod full;
 mod records;
 mod torture;
 

@@ -119,7 +119,7 @@ fn a_killed_client_leaves_no_kubectl() {
     commands.leave_nothing();
     wait_for("three cancelled commands in the log of central", PATIENCE, || {
         let lines = stack.central.process.stderr();
-        (lines.iter().filter(|line| line.contains("cancelled by the client")).count() == 3).then_some(())
+        (lines.iter().filter(|line| line.contains("\"outcome\":\"gone\"")).count() == 3).then_some(())
     });
     stack.run(&["kubectl", "get", "namespaces"]).expect(0);
 }

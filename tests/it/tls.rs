@@ -10,3 +10,4 @@ mod proxies;
 mod reload;
 mod servers;
 mod setup;
+mod wire;

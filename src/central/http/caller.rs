@@ -13,6 +13,7 @@ use super::{body, recorded};
 use crate::central::audit::{Durability, Trail};
 use crate::central::callers::{Identified, unauthenticated};
 use crate::central::state::Central;
+use crate::kubernetes::redact;
 use crate::model::audit::{AuditDecision, AuditKind, AuditOutcome};
 use crate::model::{ErrorCode, Failure};
 
@@ -66,7 +67,7 @@ fn finish(mut trail: Trail, response: &Response, note: &Note) {
     match response.extensions().get::<Failure>() {
         Some(failure) => {
             trail.answered(StatusCode::from_u16(failure.code.http_status()).unwrap_or_default());
-            trail.ended(AuditOutcome::Refused, Some(&failure.detail));
+            trail.ended(AuditOutcome::Refused, Some(recorded::reason(failure)));
         }
         None => {
             trail.answered(response.status());
@@ -84,7 +85,7 @@ impl Gate {
         let mut record = recorded::request(&request.extensions, &request.headers, kind);
         recorded::made_by(&mut record, &identified.caller);
         record.verb = Some(request.method.as_str().to_ascii_lowercase());
-        record.target = Some(request.uri.path().to_owned());
+        record.target = Some(redact::path(request.uri.path()));
         if let Err(failure) = permitted {
             recorded::refused(&mut record, &failure);
             self.central.audit.note(record, Durability::Strict).await?;

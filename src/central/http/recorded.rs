@@ -41,6 +41,14 @@ pub fn about(record: &mut AuditRecord, info: &RequestInfo) {
     record.name = Some(info.name.clone());
 }
 
+/// Why it was not done. What is wrong with a request is told with its content, which may be a password in the wrong place.
+pub fn reason(failure: &Failure) -> &str {
+    match failure.code {
+        ErrorCode::InvalidRequest => "the request is not valid",
+        _ => &failure.detail,
+    }
+}
+
 /// Says that mk8s did not let it go on, and why.
 pub fn refused(record: &mut AuditRecord, failure: &Failure) {
     record.status = Some(failure.code.http_status().into());
@@ -48,5 +56,5 @@ pub fn refused(record: &mut AuditRecord, failure: &Failure) {
     if failure.code == ErrorCode::Forbidden {
         record.decision = Some(AuditDecision::Denied);
     }
-    record.detail = Some(failure.detail.clone());
+    record.detail = Some(reason(failure).to_owned());
 }

@@ -109,7 +109,12 @@ impl Central {
     pub fn start_program(program: &Path, dir: TempDir, flags: &[&str]) -> Self {
         let mut command = Command::new(program);
         command.args(["serve", "central", "--config"]).arg(dir.path().join("central.yaml")).args(flags);
-        let mut process = Process::start(quiet(&mut command));
+        Self::start_command(&mut command, dir)
+    }
+
+    /// The same by a command of one's own.
+    pub fn start_command(command: &mut Command, dir: TempDir) -> Self {
+        let mut process = Process::start(quiet(command));
         let line = process.wait_for_line("central is listening", PATIENCE);
         let line: serde_json::Value = serde_json::from_str(&line).expect("a JSON log line");
         Self { process, url: line["url"].as_str().expect("url").to_owned(), dir }
