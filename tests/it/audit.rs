@@ -16,7 +16,7 @@ use crate::support::{Central, PATIENCE, run, wait_for};
 
 impl Central {
     /// The latest records that a filter wants, the latest first.
-    fn audit(&self, filter: &AuditFilter) -> Vec<AuditRecord> {
+    pub fn audit(&self, filter: &AuditFilter) -> Vec<AuditRecord> {
         let mut query = Vec::new();
         let fields = serde_json::to_value(filter).expect("JSON");
         for (name, value) in fields.as_object().expect("fields") {

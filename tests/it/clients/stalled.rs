@@ -5,7 +5,7 @@ use std::process::{Child, Stdio};
 use std::thread;
 use std::time::Duration;
 
-use jiff::Timestamp;
+use mk8s::model::audit::{AuditFilter, AuditOutcome};
 
 use super::setup::Way;
 use crate::support::process::code;
@@ -18,11 +18,11 @@ const TOLERANCE: Duration = Duration::from_secs(30);
 /// More than fits between a client and the API server; in long lines, each of which costs the test cluster memory.
 const TALK: &str = r#"yes "$(head -c 50000 /dev/zero | tr '\0' x)" | head -c 100000000; exec sleep 100000"#;
 
-/// A stream of each kind: the pod, the request, the command, and whether WebSocket is asked for.
-const STREAMS: [(&str, &str, &[&str], &str); 3] = [
-    ("log", "/pods/log/log?", &["logs", "--follow", "log"], "true"),
-    ("web-socket", "/pods/web-socket/exec?", &["exec", "web-socket", "--", "yes"], "true"),
-    ("spdy", "/pods/spdy/exec?", &["exec", "spdy", "--", "yes"], "false"),
+/// A stream of each kind: the pod, the command, and whether WebSocket is asked for.
+const STREAMS: [(&str, &[&str], &str); 3] = [
+    ("log", &["logs", "--follow", "log"], "true"),
+    ("web-socket", &["exec", "web-socket", "--", "yes"], "true"),
+    ("spdy", &["exec", "spdy", "--", "yes"], "false"),
 ];
 
 /// Only with `MK8S_TEST_MINUTES` of at least 6.
@@ -33,29 +33,29 @@ fn a_client_that_takes_nothing_is_cut() {
     }
     let stack = Stack::start();
     let way = Way::through(&stack.central);
-    let start = |(pod, request, args, web_socket): (&str, &'static str, &[&str], &str)| {
+    let start = |(pod, args, web_socket): (&'static str, &[&str], &str)| {
         way.namespace.pod(pod, if pod == "log" { TALK } else { "exec sleep 100000" });
         let mut command = way.command(&kubernetes().kubectl);
         command.env("KUBECTL_REMOTE_COMMAND_WEBSOCKETS", web_socket).args(args);
         // Nobody reads the pipe: as at a terminal that is held with Ctrl-S.
         let child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
-        (request, child.expect("spawn"))
+        (pod, child.expect("spawn"))
     };
-    let (begun, before) = (Timestamp::now(), kubernetes().audited());
     let mut clients = STREAMS.map(start);
-    let is_over = |request| kubernetes().ended_since(before, &[&way.namespace.0, request]);
     thread::sleep(STALLED + 2 * TOLERANCE);
-    let ends = clients.each_ref().map(|(request, _)| (*request, is_over(request).map(|end| end.duration_since(begun))));
-    println!("ended at the API server after: {ends:#.1?}");
-    for (request, end) in ends {
-        let after = end.unwrap_or_else(|| panic!("{request} is still open")).unsigned_abs();
-        assert!(after.abs_diff(STALLED) <= TOLERANCE, "{request} ended after {after:?}");
-    }
-    for (request, client) in &mut clients {
+    // Not the log of the API server: that tells of the end of a WebSocket only when the command in the pod has ended.
+    let records = stack.central.audit(&AuditFilter::default());
+    for (pod, client) in &mut clients {
+        let record = records.iter().find(|record| record.name.as_deref() == Some(pod)).expect("a record");
+        assert_eq!(record.outcome, Some(AuditOutcome::Cut), "{record:?}");
+        let after =
+            Duration::from_micros(record.duration_micros.and_then(|micros| micros.try_into().ok()).expect("a time"));
+        println!("{pod}: cut after {after:.1?}");
+        assert!(after.abs_diff(STALLED) <= TOLERANCE, "{pod} was cut after {after:?}");
         let (code, said) = end_of(client);
-        println!("{request}: {code} {said:?}");
+        println!("{pod}: {code} {said:?}");
         // kubectl takes every end of SPDY for the end of the command.
-        assert!(code != 0 || request.contains("spdy"), "{request}: an answer that was cut is no success");
+        assert!(code != 0 || *pod == "spdy", "{pod}: an answer that was cut is no success");
     }
 }
 
