@@ -4,12 +4,20 @@ use std::future::Future;
 
 use anyhow::Context as _;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
+use nix::sys::signal::{SigSet, Signal};
 use tokio::runtime::{Builder, Runtime};
 use tracing::warn;
 
 /// Runs a client's command. What still blocks at its end, such as a read of standard input, is left behind.
+///
+/// Ctrl-C is for the first thread alone: while a password is typed that one lets it wait until the terminal is as it was,
+/// and a thread that looks up a name must not end the program before.
 pub fn client<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
-    run(Builder::new_current_thread().enable_all().build(), work)
+    let without_interrupts = || {
+        // It fails for no set of signals that there is.
+        let _ = SigSet::from(Signal::SIGINT).thread_block();
+    };
+    run(Builder::new_current_thread().enable_all().on_thread_start(without_interrupts).build(), work)
 }
 
 /// Runs an agent: a server on one thread besides that of this call. What it does is to wait, and to hand on bytes, of
