@@ -96,5 +96,8 @@ fn a_record_is_the_same_after_its_way_through_json() {
     assert!(text.contains(r#""kind":"api_call""#) && !text.contains("null"), "{text}");
     assert_eq!(serde_json::from_str::<AuditRecord>(&text).unwrap(), all);
     assert_eq!("gateway".parse(), Ok(AuditKind::Gateway));
+    for (word, json) in AuditKind::ALL.iter().map(|kind| (kind.as_str(), serde_json::to_value(kind).unwrap())) {
+        assert_eq!(word, json, "one word, in JSON too");
+    }
     assert_eq!("x".parse::<AuditDecision>().unwrap_err().to_string(), "it must be one of allowed, denied");
 }
