@@ -56,8 +56,9 @@ fn canonical_arguments_mean_the_same_to_kubectl() {
             asking.fetch_add(usize::from(!given.requests.is_empty()), Ordering::Relaxed);
             writing.fetch_add(usize::from(given.requests.iter().any(|r| !r.starts_with("GET"))), Ordering::Relaxed);
             stuck.fetch_add(usize::from(given.code == 124), Ordering::Relaxed);
-            // On a busy machine one of the two may have been killed.
-            given != ours && deed(recorder, line) != deed(recorder, &canonical)
+            // One that was killed, on a busy machine, has shown only a part of what it does.
+            let killed = [&given, &ours].iter().any(|deed| deed.code == 124);
+            given != ours && !(killed && deed(recorder, line) == deed(recorder, &canonical))
         };
         lines.iter().filter(differing).map(|line| difference(recorder, line)).collect::<Vec<_>>()
     })
