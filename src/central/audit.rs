@@ -7,24 +7,28 @@
 mod export;
 mod keeper;
 mod trail;
+mod waiting;
 mod writer;
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::oneshot::error::RecvError;
+use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tracing::error;
 use uuid::Uuid;
 
 use crate::config::audit::Reads;
-use crate::model::audit::{AuditRecord, Phase};
+use crate::model::audit::{AuditRecord, Ending};
 use crate::model::{ErrorCode, Failure};
 use crate::store::{self, Store};
 
 pub use export::Export;
 pub use keeper::keep;
 pub use trail::{Traffic, Trail, log};
+use waiting::Waiting;
 use writer::Writing;
 
 /// How many rows may wait, those included that running requests will need for their ends.
@@ -45,18 +49,29 @@ pub enum Durability {
     Batch,
 }
 
-/// A row that is to be written.
-struct Item {
-    phase: Phase,
-    record: AuditRecord,
-    /// Who waits for it.
-    written: Option<oneshot::Sender<Result<(), store::Error>>>,
+/// What is to be written of a request.
+enum Event {
+    /// It begins; or it is over already, and the record says how it ended.
+    Began(Arc<AuditRecord>),
+    /// The one that began with this record has ended.
+    Ended(Arc<AuditRecord>, Ending),
+    /// The one with this id, of a run of central that is gone, cannot end any more.
+    Unfinished(String),
 }
+
+/// Who waits until something is written.
+type Written = oneshot::Sender<store::Result<()>>;
+
+/// What waits to be written, and who waits for it.
+type Item = (Event, Option<Written>);
 
 /// The audit log. Cheap to clone.
 #[derive(Clone)]
 pub struct Audit {
     queue: mpsc::Sender<Item>,
+    /// Tells the task that somebody waits for what is in the queue. Whatever else is there comes along when it writes:
+    /// to wake it for each row would cost more than the row.
+    urgent: Arc<Notify>,
     reads: Durability,
     writer: String,
 }
@@ -77,13 +92,14 @@ impl Audit {
         let writer = id.clone();
         store.write(move |c| store::audit::start(c, &writer, jiff::Timestamp::now())).await?;
         let (queue, items) = mpsc::channel(QUEUE);
-        let stop = CancellationToken::new();
-        let task = tokio::spawn(Writing::new(store.clone(), id.clone(), export).run(items, stop.clone()));
+        let (urgent, stop) = (Arc::new(Notify::new()), CancellationToken::new());
+        let writing = Writing::new(store.clone(), id.clone(), export);
+        let task = tokio::spawn(writing.run(Waiting::new(items, urgent.clone(), stop.clone())));
         let reads = match reads {
             Reads::Strict => Durability::Strict,
             Reads::Batch => Durability::Batch,
         };
-        Ok((Self { queue, reads, writer: id }, AuditTask { task, stop }))
+        Ok((Self { queue, urgent, reads, writer: id }, AuditTask { task, stop }))
     }
 
     /// Which rows are its own.
@@ -101,7 +117,7 @@ impl Audit {
     /// # Errors
     /// When it cannot be recorded: nothing may be done then.
     pub async fn begin(&self, record: AuditRecord, durability: Durability) -> Result<Trail, Failure> {
-        let record = record.bounded();
+        let record = Arc::new(record.bounded());
         let places = tokio::time::timeout(PATIENCE, async {
             Ok::<_, mpsc::error::SendError<()>>((
                 self.queue.reserve().await?,
@@ -112,17 +128,11 @@ impl Audit {
             return Err(unrecorded("more records wait than can be written"));
         };
         let trail = Trail::new(record.clone(), end);
-        let (written, answer) = match durability {
-            Durability::Strict => {
-                let (written, answer) = oneshot::channel();
-                (Some(written), Some(answer))
-            }
-            Durability::Batch => (None, None),
-        };
-        begin.send(Item { phase: Phase::Begin, record, written });
+        let (written, answer) = durability.wait();
+        begin.send((Event::Began(record), written));
         match answer {
             None => Ok(trail),
-            Some(answer) => match answer.await {
+            Some(answer) => match self.written(answer).await {
                 Ok(Ok(())) => Ok(trail),
                 Ok(Err(error)) => {
                     trail.never_began();
@@ -140,26 +150,43 @@ impl Audit {
     /// When it cannot be recorded, with [`Durability::Strict`].
     pub async fn note(&self, record: AuditRecord, durability: Durability) -> Result<(), Failure> {
         let record = record.bounded();
-        trail::log(&record);
-        let (written, answer) = oneshot::channel();
-        let written = (durability == Durability::Strict).then_some(written);
-        let strict = written.is_some();
-        let sent = self.queue.send(Item { phase: Phase::Begin, record, written });
-        if !strict {
+        trail::log(&record, &record.ending());
+        let (written, answer) = durability.wait();
+        let sent = self.queue.send((Event::Began(Arc::new(record)), written));
+        let Some(answer) = answer else {
             // Whoever waits here waits for the database: nothing goes on unrecorded.
             return sent.await.map_err(|_| unrecorded("central is stopping"));
-        }
+        };
         match tokio::time::timeout(PATIENCE, sent).await {
             Ok(Ok(())) => {}
             _ => return Err(unrecorded("more records wait than can be written")),
         }
-        match answer.await {
+        match self.written(answer).await {
             Ok(Ok(())) => Ok(()),
             Ok(Err(error)) => {
                 error!(%error, "a refusal could not be recorded yet");
                 Err(unrecorded("the database does not take it"))
             }
             Err(_) => Err(unrecorded("central is stopping")),
+        }
+    }
+
+    /// Lets the task write now, and waits for what is in the queue.
+    async fn written(&self, answer: oneshot::Receiver<store::Result<()>>) -> Result<store::Result<()>, RecvError> {
+        self.urgent.notify_one();
+        answer.await
+    }
+}
+
+impl Durability {
+    /// The two ends of the wait for a row, if there is one.
+    fn wait(self) -> (Option<Written>, Option<oneshot::Receiver<store::Result<()>>>) {
+        match self {
+            Self::Strict => {
+                let (written, answer) = oneshot::channel();
+                (Some(written), Some(answer))
+            }
+            Self::Batch => (None, None),
         }
     }
 }

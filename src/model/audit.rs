@@ -5,7 +5,7 @@ mod chain;
 use std::fmt;
 use std::str::FromStr;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::RequestId;
@@ -236,22 +236,38 @@ impl AuditRecord {
         }
     }
 
-    /// Of a request that ends now, what is known of its end.
-    pub fn end(&self) -> Self {
-        let mut end = Self::empty(&self.id);
-        end.ended_by(self.clone());
-        end
+    /// A record of the end of the request that this one is of, at the time when it ended.
+    pub fn of_end(begin: &Self, ending: Ending) -> Self {
+        let took = SignedDuration::from_micros(ending.duration_micros.unwrap_or_default());
+        let time = begin.time.checked_add(took).unwrap_or(begin.time);
+        let mut record = Self { time, ..Self::empty(&begin.id) };
+        record.end(ending);
+        record
     }
 
-    /// Takes over the outcome of the same request.
-    pub fn ended_by(&mut self, end: Self) {
-        self.status = end.status;
-        self.exit_code = end.exit_code;
-        self.duration_micros = end.duration_micros;
-        self.bytes_in = end.bytes_in;
-        self.bytes_out = end.bytes_out;
-        self.outcome = end.outcome;
-        self.detail = end.detail;
+    /// Says how it ended.
+    pub fn end(&mut self, ending: Ending) {
+        let Ending { status, exit_code, duration_micros, bytes_in, bytes_out, outcome, detail } = ending;
+        self.status = status;
+        self.exit_code = exit_code;
+        self.duration_micros = duration_micros;
+        self.bytes_in = bytes_in;
+        self.bytes_out = bytes_out;
+        self.outcome = outcome;
+        self.detail = detail;
+    }
+
+    /// How it ended, as far as it says so.
+    pub fn ending(&self) -> Ending {
+        Ending {
+            status: self.status,
+            exit_code: self.exit_code,
+            duration_micros: self.duration_micros,
+            bytes_in: self.bytes_in,
+            bytes_out: self.bytes_out,
+            outcome: self.outcome,
+            detail: self.detail.clone(),
+        }
     }
 
     /// The same with all texts in their bounds, and without control characters: what a client sends may hold anything.
@@ -277,6 +293,27 @@ impl AuditRecord {
         ] {
             bound(text, MAX_TEXT);
         }
+        self
+    }
+}
+
+/// How a request ended. The fields are those of [`AuditRecord`].
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[allow(missing_docs, reason = "the record has them")]
+pub struct Ending {
+    pub status: Option<i32>,
+    pub exit_code: Option<i32>,
+    pub duration_micros: Option<i64>,
+    pub bytes_in: Option<i64>,
+    pub bytes_out: Option<i64>,
+    pub outcome: Option<AuditOutcome>,
+    pub detail: Option<String>,
+}
+
+impl Ending {
+    /// The same with its text in bounds, see [`AuditRecord::bounded`].
+    pub fn bounded(mut self) -> Self {
+        bound(&mut self.detail, MAX_TEXT);
         self
     }
 }
@@ -321,9 +358,9 @@ pub struct AuditFilter {
     pub outcome: Option<AuditOutcome>,
     /// Made by this command.
     pub parent: Option<String>,
-    /// From then on.
+    /// From then on, to the millisecond.
     pub since: Option<Timestamp>,
-    /// Before then.
+    /// Before then, to the millisecond.
     pub until: Option<Timestamp>,
     /// Before the record with this id: `next` of a page.
     pub before: Option<String>,

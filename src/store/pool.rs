@@ -34,6 +34,10 @@ const POSTGRES_SESSION: &str = "SET synchronous_commit = on; SET default_transac
 const SQLITE_SESSION: &str = "PRAGMA busy_timeout = 500; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; \
     PRAGMA foreign_keys = ON;";
 
+/// For the connection that writes, in KiB and pages: what is written again and again, the ends of indexes, is neither read
+/// from the file nor copied into it each time.
+const SQLITE_WRITER: &str = "PRAGMA cache_size = -8192; PRAGMA wal_autocheckpoint = 4000;";
+
 /// The connections to one database.
 pub(super) type Pool = managed::Pool<Manager>;
 
@@ -164,9 +168,7 @@ fn open_once(path: &Path, reader: bool) -> Result<SqliteConnection> {
     let text = path.to_str().ok_or_else(|| unavailable(&"the path is not UTF-8"))?;
     let mut conn = SqliteConnection::establish(text).map_err(|e| unavailable(&e))?;
     conn.batch_execute(SQLITE_SESSION)?;
-    if reader {
-        conn.batch_execute("PRAGMA query_only = ON;")?;
-    }
+    conn.batch_execute(if reader { "PRAGMA query_only = ON;" } else { SQLITE_WRITER })?;
     Ok(conn)
 }
 

@@ -6,9 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use tokio::sync::oneshot;
 use tracing::{info, warn};
 
-use super::{Audit, Item};
-use crate::model::RequestId;
-use crate::model::audit::{AuditOutcome, AuditRecord, Phase, now};
+use super::{Audit, Event};
 use crate::store::audit;
 use crate::store::{self, Store};
 
@@ -73,19 +71,16 @@ async fn close(audit: &Audit, ids: Vec<String>) -> store::Result<()> {
     let mut last = None;
     let count = ids.len();
     for (index, id) in ids.into_iter().enumerate() {
-        let outcome = Some(AuditOutcome::Unfinished);
-        let record = AuditRecord { time: now(), outcome, ..AuditRecord::new(&RequestId::from(id)) };
         let written = (index + 1 == count).then(|| {
             let (written, answer) = oneshot::channel();
             last = Some(answer);
             written
         });
-        let item = Item { phase: Phase::Unfinished, record, written };
-        audit.queue.send(item).await.map_err(|_| stopping())?;
+        audit.queue.send((Event::Unfinished(id), written)).await.map_err(|_| stopping())?;
     }
     match last {
         None => Ok(()),
-        Some(answer) => answer.await.map_err(|_| stopping())?,
+        Some(answer) => audit.written(answer).await.map_err(|_| stopping())?,
     }
 }
 

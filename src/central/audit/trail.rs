@@ -7,12 +7,13 @@ use std::time::Instant;
 use tokio::sync::mpsc::OwnedPermit;
 use tracing::{debug, info};
 
-use super::Item;
-use crate::model::audit::{AuditDecision, AuditKind, AuditOutcome, AuditRecord, Phase};
+use super::{Event, Item};
+use crate::model::audit::{AuditDecision, AuditKind, AuditOutcome, AuditRecord, Ending};
 
 /// The proof that a request is recorded: what goes to a cluster needs one. Writes how the request ended when dropped.
 pub struct Trail {
-    record: AuditRecord,
+    record: Arc<AuditRecord>,
+    ending: Ending,
     since: Instant,
     traffic: Arc<Traffic>,
     /// The place in the queue for the end; none once it is written.
@@ -39,8 +40,8 @@ impl Traffic {
 }
 
 impl Trail {
-    pub(super) fn new(record: AuditRecord, end: OwnedPermit<Item>) -> Self {
-        Self { record, since: Instant::now(), traffic: Arc::default(), end: Some(end) }
+    pub(super) fn new(record: Arc<AuditRecord>, end: OwnedPermit<Item>) -> Self {
+        Self { record, ending: Ending::default(), since: Instant::now(), traffic: Arc::default(), end: Some(end) }
     }
 
     /// Its id.
@@ -48,7 +49,7 @@ impl Trail {
         &self.record.id
     }
 
-    /// What it says so far.
+    /// What was recorded when it began.
     pub fn record(&self) -> &AuditRecord {
         &self.record
     }
@@ -60,19 +61,19 @@ impl Trail {
 
     /// The status of the answer.
     pub fn answered(&mut self, status: http::StatusCode) {
-        self.record.status = Some(status.as_u16().into());
+        self.ending.status = Some(status.as_u16().into());
     }
 
     /// The exit code of a command.
     pub fn exited(&mut self, code: u8) {
-        self.record.exit_code = Some(code.into());
+        self.ending.exit_code = Some(code.into());
     }
 
     /// How it ended; the first that is said counts.
     pub fn ended(&mut self, outcome: AuditOutcome, detail: Option<&str>) {
-        if self.record.outcome.is_none() {
-            self.record.outcome = Some(outcome);
-            self.record.detail = detail.map(str::to_owned);
+        if self.ending.outcome.is_none() {
+            self.ending.outcome = Some(outcome);
+            self.ending.detail = detail.map(str::to_owned);
         }
     }
 
@@ -87,20 +88,22 @@ impl Drop for Trail {
         let Some(end) = self.end.take() else { return };
         let count = |count: &AtomicU64| i64::try_from(count.load(Ordering::Relaxed)).ok().filter(|count| *count > 0);
         self.ended(AuditOutcome::Gone, None);
-        self.record.duration_micros = i64::try_from(self.since.elapsed().as_micros()).ok();
-        self.record.bytes_in = count(&self.traffic.from_client);
-        self.record.bytes_out = count(&self.traffic.to_client);
-        log(&self.record);
-        end.send(Item { phase: Phase::End, record: self.record.end().bounded(), written: None });
+        self.ending.duration_micros = i64::try_from(self.since.elapsed().as_micros()).ok();
+        self.ending.bytes_in = count(&self.traffic.from_client);
+        self.ending.bytes_out = count(&self.traffic.to_client);
+        let ending = std::mem::take(&mut self.ending).bounded();
+        log(&self.record, &ending);
+        end.send((Event::Ended(self.record.clone(), ending), None));
     }
 }
 
 /// One line for a request that is over. Plain reads are for those who look closely.
-pub fn log(record: &AuditRecord) {
-    let AuditRecord { id, user, cluster, verb, target, parent, status, exit_code, rule, detail, .. } = record;
+pub fn log(record: &AuditRecord, ending: &Ending) {
+    let AuditRecord { id, user, cluster, verb, target, parent, rule, .. } = record;
+    let Ending { status, exit_code, detail, .. } = ending;
     let kind = record.kind.map_or("request", AuditKind::as_str);
-    let outcome = record.outcome.map_or("", AuditOutcome::as_str);
-    let millis = record.duration_micros.unwrap_or_default() / 1000;
+    let outcome = ending.outcome.map_or("", AuditOutcome::as_str);
+    let millis = ending.duration_micros.unwrap_or_default() / 1000;
     let denied = record.decision == Some(AuditDecision::Denied);
     let reads = record.verb.as_deref().is_some_and(|verb| ["get", "list", "watch", "head", "options"].contains(&verb));
     let quiet = (reads || record.kind == Some(AuditKind::ApiCall)) && !denied;

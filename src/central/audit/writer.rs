@@ -1,32 +1,21 @@
 //! The task that writes the rows.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use tokio::sync::mpsc;
-use tokio::time::{Instant, sleep, timeout, timeout_at};
-use tokio_util::sync::CancellationToken;
+use tokio::time::sleep;
 use tracing::{error, warn};
 
-use super::{Export, Item, QUEUE};
-use crate::model::audit::{Link, Phase};
+use super::waiting::{Next, Waiting, refuse};
+use super::{Event, Export, Item, Written};
+use crate::model::RequestId;
+use crate::model::audit::{AuditOutcome, AuditRecord, Ending, Link, Phase};
 use crate::store::{self, Store, audit};
-
-/// How many rows go into one transaction.
-const BATCH: usize = 512;
-
-/// How long rows for which nobody waits may wait for others.
-const LINGER: Duration = Duration::from_millis(250);
 
 /// How long to wait after a failure.
 const PAUSE: Duration = Duration::from_millis(200);
-
-/// How long requests that still run when central stops may take to end.
-const LAST_ENDS: Duration = Duration::from_secs(1);
-
-/// How often a writer that writes nothing says that it lives.
-pub(super) const BEAT: Duration = Duration::from_secs(5);
 
 /// Where the chain of a writer ends, and what comes next.
 pub(super) struct Writing {
@@ -36,84 +25,28 @@ pub(super) struct Writing {
     hash: String,
     /// The rows that are being written. When that fails they are written again as they are: they may be there already,
     /// or get there later.
-    links: Vec<Link>,
+    links: Arc<Vec<Link>>,
     export: Export,
 }
 
 impl Writing {
     /// A writer that has written nothing yet.
     pub(super) fn new(store: Store, writer: String, export: Export) -> Self {
-        Self { store, writer, seq: 0, hash: String::new(), links: Vec::new(), export }
+        Self { store, writer, seq: 0, hash: String::new(), links: Arc::default(), export }
     }
 
     /// Writes until it shall stop, all running requests have ended and nothing waits any more.
-    pub(super) async fn run(mut self, mut items: mpsc::Receiver<Item>, stop: CancellationToken) {
-        let mut waiting: Vec<Item> = Vec::new();
+    pub(super) async fn run(mut self, mut waiting: Waiting) {
         loop {
-            let open = self.collect(&mut items, &mut waiting, &stop).await;
-            if waiting.is_empty() {
-                match open {
-                    true => continue,
-                    false => return,
-                }
+            match waiting.next().await {
+                Next::Batch(items) => self.write(items, &mut waiting).await,
+                Next::Nothing => self.beat().await,
+                Next::End => return,
             }
-            let batch: Vec<Item> = waiting.drain(..waiting.len().min(BATCH)).collect();
-            self.write(batch, &mut items, &mut waiting).await;
         }
     }
 
-    /// Takes what is to be written next; false when nothing more will come.
-    async fn collect(
-        &self,
-        items: &mut mpsc::Receiver<Item>,
-        waiting: &mut Vec<Item>,
-        stop: &CancellationToken,
-    ) -> bool {
-        if waiting.is_empty() && items.is_empty() {
-            if items.is_closed() {
-                return match timeout(LAST_ENDS, items.recv()).await {
-                    Ok(Some(item)) => {
-                        waiting.push(item);
-                        true
-                    }
-                    // What still runs is marked as unfinished by the next run of central.
-                    Ok(None) | Err(_) => false,
-                };
-            }
-            tokio::select! {
-                item = items.recv() => match item {
-                    Some(item) => waiting.push(item),
-                    None => return false,
-                },
-                () = sleep(BEAT) => {
-                    self.beat().await;
-                    return true;
-                }
-                () = stop.cancelled() => {
-                    items.close();
-                    return true;
-                }
-            }
-        }
-        let until = Instant::now() + LINGER;
-        while waiting.len() < BATCH {
-            let urgent = waiting.iter().any(|item| item.written.is_some());
-            let more = BATCH - waiting.len();
-            let got = match urgent {
-                true if items.is_empty() => return true,
-                true => items.recv_many(waiting, more).await,
-                false => match timeout_at(until, items.recv_many(waiting, more)).await {
-                    Ok(got) => got,
-                    Err(_) => return true,
-                },
-            };
-            if got == 0 {
-                return false;
-            }
-        }
-        true
-    }
-
+    /// Says that it lives, though it writes nothing.
     async fn beat(&self) {
         let writer = self.writer.clone();
         if let Err(error) = self.store.write(move |c| audit::beat(c, &writer, Timestamp::now())).await {
@@ -123,49 +56,37 @@ impl Writing {
 
     /// Writes a batch, as often as it takes. After a failure all who wait hear so, those included who come meanwhile:
     /// their requests are refused. Their rows stay, and the rows of their ends will say that nothing was done.
-    async fn write(&mut self, mut batch: Vec<Item>, items: &mut mpsc::Receiver<Item>, waiting: &mut Vec<Item>) {
-        merge(&mut batch);
-        self.chain(&batch);
-        loop {
-            match self.append().await {
-                Ok(()) => break,
-                Err(error) => {
-                    warn!(%error, rows = self.links.len(), "the audit log cannot be written just now");
-                    while waiting.len() < QUEUE
-                        && let Ok(item) = items.try_recv()
-                    {
-                        waiting.push(item);
-                    }
-                    batch.iter_mut().chain(waiting.iter_mut()).for_each(|item| item.refuse(&error));
-                    if self.is_written().await {
-                        break;
-                    }
-                    if matches!(error, store::Error::Other(_) | store::Error::Conflict(_)) {
-                        // Not a matter of time: one of them is at fault, and must not hold up the others.
-                        return self.one_by_one(batch).await;
-                    }
-                    sleep(PAUSE).await;
-                }
+    async fn write(&mut self, items: Vec<Item>, waiting: &mut Waiting) {
+        let (rows, mut waiters) = rows(items);
+        self.chain(rows);
+        while let Err(error) = self.append().await {
+            warn!(%error, rows = self.links.len(), "the audit log cannot be written just now");
+            waiters.drain(..).for_each(|written| refuse(written, &error));
+            waiting.refuse(&error);
+            if self.is_written().await {
+                break;
             }
+            if is_final(&error) {
+                // One of them is at fault, and must not hold up the others.
+                return self.one_by_one().await;
+            }
+            sleep(PAUSE).await;
         }
-        for item in batch {
-            if let Some(written) = item.written {
-                // Whoever asked may have gone.
-                let _ = written.send(Ok(()));
-            }
+        for written in waiters {
+            // Whoever asked may have gone.
+            let _ = written.send(Ok(()));
         }
         self.advance().await;
     }
 
-    /// Makes the rows of a batch.
-    fn chain(&mut self, batch: &[Item]) {
-        self.links.clear();
-        for item in batch {
-            let last = self.links.last();
-            let before = last.map_or((self.seq, self.hash.as_str()), |link| (link.seq, link.hash.as_str()));
-            let link = Link::next(&self.writer, before, item.phase, item.record.clone());
-            self.links.push(link);
+    /// Makes links of rows.
+    fn chain(&mut self, rows: Vec<(Phase, AuditRecord)>) {
+        let mut links: Vec<Link> = Vec::with_capacity(rows.len());
+        for (phase, record) in rows {
+            let before = links.last().map_or((self.seq, self.hash.as_str()), |link| (link.seq, link.hash.as_str()));
+            links.push(Link::next(&self.writer, before, phase, record));
         }
+        self.links = Arc::new(links);
     }
 
     async fn append(&self) -> store::Result<()> {
@@ -176,10 +97,10 @@ impl Writing {
     /// The rows are written: the next ones come behind them.
     async fn advance(&mut self) {
         self.export.add(&self.links).await;
-        if let Some(last) = self.links.pop() {
-            (self.seq, self.hash) = (last.seq, last.hash);
+        if let Some(last) = self.links.last() {
+            (self.seq, self.hash) = (last.seq, last.hash.clone());
         }
-        self.links.clear();
+        self.links = Arc::default();
     }
 
     /// Whether the rows are there, whatever the answer to their transaction was.
@@ -189,55 +110,105 @@ impl Writing {
         self.links.last().is_some_and(|last| (last.seq, &last.hash) == (head.seq, &head.hash))
     }
 
-    async fn one_by_one(&mut self, batch: Vec<Item>) {
-        for item in batch {
-            self.chain(&[item]);
-            loop {
-                match self.append().await {
-                    Ok(()) => break self.advance().await,
-                    Err(error) => {
-                        if self.is_written().await {
-                            break self.advance().await;
-                        }
-                        if matches!(error, store::Error::Other(_) | store::Error::Conflict(_)) {
-                            let record = serde_json::to_string(&self.links).unwrap_or_default();
-                            error!(%error, record, "a record that the database refuses is missing from the audit log");
-                            break;
-                        }
-                        sleep(PAUSE).await;
-                    }
+    async fn one_by_one(&mut self) {
+        for Link { phase, record, .. } in Arc::unwrap_or_clone(std::mem::take(&mut self.links)) {
+            self.chain(vec![(phase, record)]);
+            while let Err(error) = self.append().await {
+                if self.is_written().await {
+                    break;
                 }
+                if is_final(&error) {
+                    let record = serde_json::to_string(&*self.links).unwrap_or_default();
+                    error!(%error, record, "a record that the database refuses is missing from the audit log");
+                    self.links = Arc::default();
+                    break;
+                }
+                sleep(PAUSE).await;
             }
+            self.advance().await;
         }
     }
 }
 
-impl Item {
-    /// Tells whoever waits for it that it could not be written in time.
-    fn refuse(&mut self, error: &store::Error) {
-        if let Some(written) = self.written.take() {
-            let _ = written.send(Err(store::Error::Unavailable(error.to_string())));
+/// Whether trying again does not help.
+fn is_final(error: &store::Error) -> bool {
+    matches!(error, store::Error::Other(_) | store::Error::Conflict(_))
+}
+
+/// The rows of what waits, and who waits for them. Where a request begins and ends here, one row tells of both.
+fn rows(items: Vec<Item>) -> (Vec<(Phase, AuditRecord)>, Vec<Written>) {
+    let mut rows: Vec<(Event, Option<Ending>)> = Vec::with_capacity(items.len());
+    let mut waiters = Vec::new();
+    // Both events of a request hold the same record, not only an equal one.
+    let mut begun: HashMap<*const AuditRecord, usize> = HashMap::with_capacity(items.len());
+    for (event, written) in items {
+        waiters.extend(written);
+        match event {
+            Event::Began(record) => {
+                begun.insert(Arc::as_ptr(&record), rows.len());
+                rows.push((Event::Began(record), None));
+            }
+            Event::Ended(record, ending) => match begun.get(&Arc::as_ptr(&record)).and_then(|&at| rows.get_mut(at)) {
+                Some((_, end)) => *end = Some(ending),
+                None => rows.push((Event::Ended(record, ending), None)),
+            },
+            Event::Unfinished(_) => rows.push((event, None)),
+        }
+    }
+    (rows.into_iter().map(|(event, end)| row(event, end)).collect(), waiters)
+}
+
+fn row(event: Event, end: Option<Ending>) -> (Phase, AuditRecord) {
+    match event {
+        Event::Began(record) => {
+            // It is shared only while the request runs.
+            let mut record = Arc::unwrap_or_clone(record);
+            if let Some(end) = end {
+                record.end(end);
+            }
+            (Phase::Begin, record)
+        }
+        Event::Ended(record, ending) => (Phase::End, AuditRecord::of_end(&record, ending)),
+        Event::Unfinished(id) => {
+            let outcome = Some(AuditOutcome::Unfinished);
+            (Phase::Unfinished, AuditRecord { outcome, ..AuditRecord::new(&RequestId::from(id)) })
         }
     }
 }
 
-/// Joins ends with the begins that wait before them.
-fn merge(waiting: &mut Vec<Item>) {
-    let mut begins: HashMap<String, usize> = HashMap::new();
-    let mut kept: Vec<Item> = Vec::with_capacity(waiting.len());
-    for item in waiting.drain(..) {
-        match item.phase {
-            Phase::Begin => {
-                begins.insert(item.record.id.clone(), kept.len());
-                kept.push(item);
-            }
-            Phase::End if begins.contains_key(&item.record.id) => {
-                if let Some(begin) = begins.get(&item.record.id).and_then(|&at| kept.get_mut(at)) {
-                    begin.record.ended_by(item.record);
-                }
-            }
-            Phase::End | Phase::Unfinished => kept.push(item),
-        }
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ended(status: i32) -> Ending {
+        Ending { status: Some(status), duration_micros: Some(1_500), ..Ending::default() }
     }
-    *waiting = kept;
+
+    #[test]
+    fn a_request_that_begins_and_ends_here_has_one_row() {
+        let record = || Arc::new(AuditRecord::new(&RequestId::generate()));
+        let (short, long, old) = (record(), record(), record());
+        // Of the same content, but of another request.
+        let twin = Arc::new(AuditRecord::clone(&short));
+        let events = [
+            Event::Began(short.clone()),
+            Event::Began(long.clone()),
+            Event::Ended(old.clone(), ended(500)),
+            Event::Ended(twin, ended(404)),
+            Event::Ended(short.clone(), ended(200)),
+        ];
+        let (rows, waiters) = rows(events.map(|event| (event, None)).into());
+        let seen: Vec<_> = rows.iter().map(|(phase, row)| (*phase, row.id.as_str(), row.status)).collect();
+        let expected = [
+            (Phase::Begin, short.id.as_str(), Some(200)),
+            (Phase::Begin, &long.id, None),
+            (Phase::End, &old.id, Some(500)),
+            (Phase::End, &short.id, Some(404)),
+        ];
+        assert_eq!(seen, expected);
+        assert!(waiters.is_empty());
+        assert_eq!(rows[0].1.time, short.time, "one row tells when it came");
+        let took = rows[2].1.time.duration_since(old.time);
+        assert_eq!(took.as_micros(), 1_500, "a row of its own tells when it ended");
+    }
 }

@@ -102,7 +102,7 @@ async fn note(central: &Central, mut record: AuditRecord, status: Status) -> Sta
     record.status = Some(status.code().as_u16().into());
     record.outcome = Some(AuditOutcome::Refused);
     if record.user.is_none() {
-        crate::central::audit::log(&record);
+        crate::central::audit::log(&record, &record.ending());
         return status;
     }
     if record.rule.is_none() {

@@ -1,5 +1,6 @@
 //! A row of the audit log, and the link of the chain that it stands for.
 
+use std::borrow::Cow;
 use std::str::FromStr;
 
 use diesel::prelude::*;
@@ -9,118 +10,129 @@ use crate::store::schema::audit_logs;
 use crate::store::value::Time;
 use crate::store::{Error, Result};
 
-/// All columns, in the order of the table.
+/// All columns, in the order of the table. They are all named when it is written, so that there is one statement for
+/// all rows.
 #[derive(Insertable, Queryable)]
-#[diesel(table_name = audit_logs)]
-pub(super) struct Row {
-    pub(super) id: String,
-    phase: String,
-    writer: String,
+#[diesel(table_name = audit_logs, treat_none_as_default_value = false)]
+pub(super) struct Row<'a> {
+    id: Cow<'a, str>,
+    phase: Cow<'a, str>,
+    writer: Cow<'a, str>,
     seq: i64,
-    hash: String,
+    hash: Cow<'a, str>,
     at: Time,
-    parent: Option<String>,
-    kind: Option<String>,
-    user_email: Option<String>,
-    user_id: Option<String>,
-    credential: Option<String>,
-    source_ip: Option<String>,
-    user_agent: Option<String>,
-    cluster: Option<String>,
-    command: Option<String>,
-    verb: Option<String>,
-    api_group: Option<String>,
-    resource: Option<String>,
-    subresource: Option<String>,
-    namespace: Option<String>,
-    name: Option<String>,
-    target: Option<String>,
-    decision: Option<String>,
-    rule: Option<String>,
+    parent: Option<Cow<'a, str>>,
+    kind: Option<Cow<'a, str>>,
+    user_email: Option<Cow<'a, str>>,
+    user_id: Option<Cow<'a, str>>,
+    credential: Option<Cow<'a, str>>,
+    source_ip: Option<Cow<'a, str>>,
+    user_agent: Option<Cow<'a, str>>,
+    cluster: Option<Cow<'a, str>>,
+    command: Option<Cow<'a, str>>,
+    verb: Option<Cow<'a, str>>,
+    api_group: Option<Cow<'a, str>>,
+    resource: Option<Cow<'a, str>>,
+    subresource: Option<Cow<'a, str>>,
+    namespace: Option<Cow<'a, str>>,
+    name: Option<Cow<'a, str>>,
+    target: Option<Cow<'a, str>>,
+    decision: Option<Cow<'a, str>>,
+    rule: Option<Cow<'a, str>>,
     status: Option<i32>,
     exit_code: Option<i32>,
     duration_micros: Option<i64>,
     bytes_in: Option<i64>,
     bytes_out: Option<i64>,
-    outcome: Option<String>,
-    detail: Option<String>,
+    outcome: Option<Cow<'a, str>>,
+    detail: Option<Cow<'a, str>>,
 }
 
-impl Row {
-    pub(super) fn of(link: &Link) -> Self {
-        let Link { writer, seq, phase, hash, record } = link.clone();
+impl<'a> Row<'a> {
+    /// The row of a link.
+    pub(super) fn of(link: &'a Link) -> Self {
+        let Link { writer, seq, phase, hash, record } = link;
         Self {
-            id: record.id,
-            phase: phase.as_str().to_owned(),
-            writer,
-            seq,
-            hash,
+            id: Cow::Borrowed(&record.id),
+            phase: Cow::Borrowed(phase.as_str()),
+            writer: Cow::Borrowed(writer),
+            seq: *seq,
+            hash: Cow::Borrowed(hash),
             at: record.time.into(),
-            parent: record.parent,
-            kind: record.kind.map(|word| word.as_str().to_owned()),
-            user_email: record.user,
-            user_id: record.user_id,
-            credential: record.credential,
-            source_ip: record.source_ip,
-            user_agent: record.user_agent,
-            cluster: record.cluster,
-            command: record.command,
-            verb: record.verb,
-            api_group: record.group,
-            resource: record.resource,
-            subresource: record.subresource,
-            namespace: record.namespace,
-            name: record.name,
-            target: record.target,
-            decision: record.decision.map(|word| word.as_str().to_owned()),
-            rule: record.rule,
+            parent: text(&record.parent),
+            kind: record.kind.map(|word| Cow::Borrowed(word.as_str())),
+            user_email: text(&record.user),
+            user_id: text(&record.user_id),
+            credential: text(&record.credential),
+            source_ip: text(&record.source_ip),
+            user_agent: text(&record.user_agent),
+            cluster: text(&record.cluster),
+            command: text(&record.command),
+            verb: text(&record.verb),
+            api_group: text(&record.group),
+            resource: text(&record.resource),
+            subresource: text(&record.subresource),
+            namespace: text(&record.namespace),
+            name: text(&record.name),
+            target: text(&record.target),
+            decision: record.decision.map(|word| Cow::Borrowed(word.as_str())),
+            rule: text(&record.rule),
             status: record.status,
             exit_code: record.exit_code,
             duration_micros: record.duration_micros,
             bytes_in: record.bytes_in,
             bytes_out: record.bytes_out,
-            outcome: record.outcome.map(|word| word.as_str().to_owned()),
-            detail: record.detail,
+            outcome: record.outcome.map(|word| Cow::Borrowed(word.as_str())),
+            detail: text(&record.detail),
         }
     }
 
+    /// The link of a row.
     pub(super) fn link(self) -> Result<Link> {
         Ok(Link {
-            writer: self.writer,
+            writer: self.writer.into_owned(),
             seq: self.seq,
             phase: word(&self.phase)?,
-            hash: self.hash,
+            hash: self.hash.into_owned(),
             record: AuditRecord {
-                id: self.id,
+                id: self.id.into_owned(),
                 time: self.at.into(),
-                parent: self.parent,
+                parent: owned(self.parent),
                 kind: self.kind.as_deref().map(word).transpose()?,
-                user: self.user_email,
-                user_id: self.user_id,
-                credential: self.credential,
-                source_ip: self.source_ip,
-                user_agent: self.user_agent,
-                cluster: self.cluster,
-                command: self.command,
-                verb: self.verb,
-                group: self.api_group,
-                resource: self.resource,
-                subresource: self.subresource,
-                namespace: self.namespace,
-                name: self.name,
-                target: self.target,
+                user: owned(self.user_email),
+                user_id: owned(self.user_id),
+                credential: owned(self.credential),
+                source_ip: owned(self.source_ip),
+                user_agent: owned(self.user_agent),
+                cluster: owned(self.cluster),
+                command: owned(self.command),
+                verb: owned(self.verb),
+                group: owned(self.api_group),
+                resource: owned(self.resource),
+                subresource: owned(self.subresource),
+                namespace: owned(self.namespace),
+                name: owned(self.name),
+                target: owned(self.target),
                 decision: self.decision.as_deref().map(word).transpose()?,
-                rule: self.rule,
+                rule: owned(self.rule),
                 status: self.status,
                 exit_code: self.exit_code,
                 duration_micros: self.duration_micros,
                 bytes_in: self.bytes_in,
                 bytes_out: self.bytes_out,
                 outcome: self.outcome.as_deref().map(word).transpose()?,
-                detail: self.detail,
+                detail: owned(self.detail),
             },
         })
     }
+}
+
+fn text(text: &Option<String>) -> Option<Cow<'_, str>> {
+    text.as_deref().map(Cow::Borrowed)
+}
+
+fn owned(text: Option<Cow<'_, str>>) -> Option<String> {
+    text.map(Cow::into_owned)
 }
 
 fn word<T: FromStr<Err: std::error::Error + Send + Sync + 'static>>(text: &str) -> Result<T> {
