@@ -40,10 +40,10 @@ const BATCH: usize = 1024;
 
 pub async fn run() -> anyhow::Result<()> {
     requests().await?;
-    for (name, url, _database) in databases()? {
-        long_log(name, &url).await?;
-    }
-    Ok(())
+    let dir = tempfile::Builder::new().prefix("mk8s-bench-audit-").tempdir()?;
+    long_log("SQLite", &format!("sqlite://{}", dir.path().join("mk8s.db").display())).await?;
+    let server = tokio::task::block_in_place(Database::create);
+    long_log("PostgreSQL", server.url()).await
 }
 
 /// Plain reads and writes beside each other through the gateway, to an API server that has its answers ready.
@@ -133,16 +133,6 @@ async fn ask_all(
         anyhow::Ok(samples)
     });
     Ok(futures_util::future::try_join_all(asking).await?.concat())
-}
-
-type Named = (&'static str, String, Option<Database>);
-
-fn databases() -> anyhow::Result<Vec<Named>> {
-    let dir = tempfile::Builder::new().prefix("mk8s-bench-audit-").tempdir()?.keep();
-    let file = format!("sqlite://{}", dir.join("mk8s.db").display());
-    let server = tokio::task::block_in_place(Database::create);
-    let url = server.url().to_owned();
-    Ok(vec![("SQLite", file, None), ("PostgreSQL", url, Some(server))])
 }
 
 async fn long_log(name: &str, url: &str) -> anyhow::Result<()> {

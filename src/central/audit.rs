@@ -147,20 +147,17 @@ impl Audit {
     /// Records a request that is over already, such as one that was refused.
     ///
     /// # Errors
-    /// When it cannot be recorded, with [`Durability::Strict`].
+    /// When it cannot be recorded: with [`Durability::Strict`] if it is not on disk, else if there is no room for it.
     pub async fn note(&self, record: AuditRecord, durability: Durability) -> Result<(), Failure> {
         let record = record.bounded();
         trail::log(&record, &record.ending());
         let (written, answer) = durability.wait();
         let sent = self.queue.send((Event::Began(Arc::new(record)), written));
-        let Some(answer) = answer else {
-            // Whoever waits here waits for the database: nothing goes on unrecorded.
-            return sent.await.map_err(|_| unrecorded("central is stopping"));
-        };
         match tokio::time::timeout(PATIENCE, sent).await {
             Ok(Ok(())) => {}
             _ => return Err(unrecorded("more records wait than can be written")),
         }
+        let Some(answer) = answer else { return Ok(()) };
         match self.written(answer).await {
             Ok(Ok(())) => Ok(()),
             Ok(Err(error)) => {
@@ -169,6 +166,14 @@ impl Audit {
             }
             Err(_) => Err(unrecorded("central is stopping")),
         }
+    }
+
+    /// Records what was done already, and waits for room as long as it takes: whoever did it shall do no more meanwhile.
+    pub async fn note_done(&self, record: AuditRecord) {
+        let record = record.bounded();
+        trail::log(&record, &record.ending());
+        // An error says that central is stopping.
+        let _ = self.queue.send((Event::Began(Arc::new(record)), None)).await;
     }
 
     /// Lets the task write now, and waits for what is in the queue.

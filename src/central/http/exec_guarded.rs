@@ -6,7 +6,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::recorded;
-use crate::central::audit::{Audit, Durability, Traffic, Trail};
+use crate::central::audit::{Audit, Traffic, Trail};
 use crate::central::callers::Identified;
 use crate::central::state::Central;
 use crate::kubernetes::request_info::RequestInfo;
@@ -121,8 +121,7 @@ impl Guarded {
         {
             recorded::about(&mut record, &info);
         }
-        // An error says that central is stopping.
-        let _ = self.audit.note(record, Durability::Batch).await;
+        self.audit.note_done(record).await;
     }
 }
 
