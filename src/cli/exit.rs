@@ -18,7 +18,7 @@ Exit codes:
     2  wrong usage or configuration
     3  not allowed
     4  not logged in, or a token that is not valid
-    5  no such cluster, user, role or token
+    5  no such cluster, user, role, token or pod
     6  the cluster is offline
     7  no answer in time
     8  the server's certificate is not trusted
@@ -41,12 +41,16 @@ impl Exit {
     pub const NOT_LOGGED_IN: Self = Self(4);
     /// No such thing.
     pub const NOT_FOUND: Self = Self(5);
+    /// No answer in time.
+    pub const TIMEOUT: Self = Self(7);
     /// The server's certificate is not trusted.
     pub const UNTRUSTED: Self = Self(8);
     /// The reader of standard output has gone: 128 + SIGPIPE, as a shell reports it.
     pub const BROKEN_PIPE: Self = Self(141);
     /// 128 + SIGINT.
     pub const INTERRUPTED: Self = Self(130);
+    /// 128 + SIGTERM.
+    pub const TERMINATED: Self = Self(143);
 
     /// Scripts take 1 for an answer: `kubectl diff` ends with it when there is a difference, `auth can-i` when it says no.
     pub fn instead_of_an_answer(self) -> Self {
@@ -151,6 +155,7 @@ fn classify(error: &anyhow::Error) -> (Exit, Option<String>) {
                 "set {TOKEN_VARIABLE} to a token that is valid (mk8s tokens create), or unset it and mk8s login"
             )),
         ),
+        Some(ClientError::Session(_)) => (Exit::NOT_LOGGED_IN, Some("mk8s status, then mk8s login".into())),
         Some(ClientError::Timeout(_)) => (of_code(ErrorCode::Timeout), None),
         Some(ClientError::Problem(problem)) => (of_code(problem.code), hint(problem.code)),
         Some(ClientError::Connect(ConnectError::Untrusted { .. })) => untrusted(),
@@ -175,7 +180,7 @@ fn of_code(code: ErrorCode) -> Exit {
         ErrorCode::Unauthenticated => Exit::NOT_LOGGED_IN,
         ErrorCode::NotFound => Exit::NOT_FOUND,
         ErrorCode::Unavailable => Exit(6),
-        ErrorCode::Timeout => Exit(7),
+        ErrorCode::Timeout => Exit::TIMEOUT,
         ErrorCode::Conflict | ErrorCode::TooManyRequests | ErrorCode::Internal => Exit::FAILURE,
     }
 }

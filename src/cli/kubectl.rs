@@ -5,9 +5,9 @@ use std::io::ErrorKind;
 
 use clap::Args;
 use tokio::io::{AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, stderr, stdin, stdout};
-use tokio::signal::unix::{SignalKind, signal};
 
 use super::exit::{CliError, Exit};
+use super::runtime::until_signal;
 use super::session::SessionArgs;
 use crate::client::{ExecReader, ExecWriter};
 use crate::kubernetes::kubectl::wants_stdin;
@@ -33,14 +33,8 @@ pub async fn run(session: &SessionArgs, args: Vec<OsString>) -> anyhow::Result<E
     let session = session.resolve()?;
     let cluster = session.cluster()?;
 
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut terminate = signal(SignalKind::terminate())?;
     // Dropping the running future closes the connection, and with it the remote kubectl ends.
-    tokio::select! {
-        exit = execute(&session, &cluster, &request, input) => exit,
-        _ = interrupt.recv() => Ok(Exit::INTERRUPTED),
-        _ = terminate.recv() => Ok(Exit(143)),
-    }
+    until_signal(execute(&session, &cluster, &request, input)).await
 }
 
 async fn execute(

@@ -7,16 +7,20 @@ mod auth;
 mod clusters;
 mod completion;
 mod config;
+mod cp;
 mod credential;
 mod demo;
 mod exit;
+mod kept;
 mod kubeconfig;
 mod kubectl;
 mod login;
 mod logout;
 mod output;
 mod passwd;
+mod port_forward;
 mod prompt;
+mod proxy;
 mod refresh;
 mod runtime;
 mod serve;
@@ -32,7 +36,7 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory as _, Parser, Subcommand};
 
-use exit::Exit;
+use exit::{CliError, Exit};
 use session::SessionArgs;
 
 /// kubectl to every cluster through one hub.
@@ -67,6 +71,12 @@ enum Command {
     /// Run kubectl in a cluster; everything after this word is kubectl's
     #[command(visible_alias = "k", disable_help_flag = true)]
     Kubectl(kubectl::KubectlArgs),
+    /// Forward local ports to a pod, or to one behind a service, deployment, replicaset or statefulset
+    PortForward(port_forward::PortForwardArgs),
+    /// Copy files and directories to a container and back
+    Cp(cp::CpArgs),
+    /// Serve the API of a cluster on a local port, as you
+    Proxy(proxy::ProxyArgs),
     /// Let native clients (kubectl, helm, k9s) use the clusters
     #[command(subcommand)]
     Kubeconfig(kubeconfig::KubeconfigCommand),
@@ -101,14 +111,34 @@ pub fn main(argv: Vec<OsString>) -> ExitCode {
         Ok(cli) => cli,
         Err(error) => return exit::clap(&error),
     };
+    let is_kubectl = matches!(cli.command, Command::Kubectl(_));
+    let cli = match local(cli, &kubectl) {
+        Ok(Ok(cli)) => cli,
+        Ok(Err(error)) => return exit::clap(&error),
+        Err(refusal) => return exit::report(&refusal.into()).into(),
+    };
     // Their exit code 1 is an answer, so that no failure may have it.
-    let answers_with_1 = matches!(cli.command, Command::Kubectl(_) | Command::Auth(auth::AuthCommand::CanI(_)));
+    let answers_with_1 = is_kubectl || matches!(cli.command, Command::Auth(auth::AuthCommand::CanI(_)));
     match dispatch(cli, kubectl) {
         Ok(exit) => exit.into(),
         Err(error) => {
             let exit = exit::report(&error);
             if answers_with_1 { exit.instead_of_an_answer().into() } else { exit.into() }
         }
+    }
+}
+
+/// What is done on this machine though it is asked of kubectl: `mk8s kubectl cp` is `mk8s cp`.
+fn local(cli: Cli, kubectl: &[OsString]) -> Result<Result<Cli, clap::Error>, CliError> {
+    let words = kubectl.iter().map(|word| word.to_str().map(str::to_owned)).collect::<Option<Vec<_>>>();
+    let (Command::Kubectl(_), Some(words)) = (&cli.command, words) else { return Ok(Ok(cli)) };
+    match crate::kubernetes::kubectl::local(&words) {
+        Ok(None) => Ok(Ok(cli)),
+        Ok(Some(line)) => {
+            let parsed = Cli::try_parse_from(["mk8s".to_owned()].into_iter().chain(line));
+            Ok(parsed.map(|parsed| Cli { session: cli.session, command: parsed.command }))
+        }
+        Err(refusal) => Err(CliError { what: refusal.to_string(), hint: None, exit: Exit::USAGE }),
     }
 }
 
@@ -123,6 +153,9 @@ fn dispatch(cli: Cli, kubectl: Vec<OsString>) -> anyhow::Result<Exit> {
         Command::Auth(command) => runtime::client(auth::run(&session, command)),
         Command::Clusters(command) => runtime::client(clusters::run(&session, command)),
         Command::Kubectl(_) => runtime::client(kubectl::run(&session, kubectl)),
+        Command::PortForward(args) => runtime::client(port_forward::run(&session, args)),
+        Command::Cp(args) => runtime::client(cp::run(&session, args)),
+        Command::Proxy(args) => runtime::client(proxy::run(&session, args)),
         Command::Kubeconfig(command) => runtime::client(kubeconfig::run(&session, command)),
         Command::Credential => credential::run(&session),
         Command::Env(args) => runtime::client(shell::env(&session, args)),

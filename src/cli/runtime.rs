@@ -6,7 +6,10 @@ use anyhow::Context as _;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::sys::signal::{SigSet, Signal};
 use tokio::runtime::{Builder, Runtime};
+use tokio::signal::unix::{SignalKind, signal};
 use tracing::warn;
+
+use super::exit::Exit;
 
 /// Runs a client's command. What still blocks at its end, such as a read of standard input, is left behind.
 ///
@@ -18,6 +21,17 @@ pub fn client<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Resul
         let _ = SigSet::from(Signal::SIGINT).thread_block();
     };
     run(Builder::new_current_thread().enable_all().on_thread_start(without_interrupts).build(), work)
+}
+
+/// Runs something that lasts until it is interrupted, or told to end.
+pub async fn until_signal(work: impl Future<Output = anyhow::Result<Exit>>) -> anyhow::Result<Exit> {
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    tokio::select! {
+        exit = work => exit,
+        _ = interrupt.recv() => Ok(Exit::INTERRUPTED),
+        _ = terminate.recv() => Ok(Exit::TERMINATED),
+    }
 }
 
 /// Runs an agent: a server on one thread besides that of this call. What it does is to wait, and to hand on bytes, of

@@ -33,6 +33,9 @@ pub enum ClientError {
     /// Central took the request and did not answer it.
     #[error("central did not answer within {0} s")]
     Timeout(u64),
+    /// What is shown to central could not be renewed.
+    #[error("the session cannot be renewed: {0}")]
+    Session(String),
     /// The connection ended while a command was running.
     #[error("the connection to central was lost; the command may have been carried out in part")]
     Lost,

@@ -76,6 +76,11 @@ impl Client {
         self.call(Method::GET, "/health", NOTHING).await
     }
 
+    /// How connections to central are made, and its URL.
+    pub(super) fn connector(&self) -> (&Connector, &Uri) {
+        (&self.connector, &self.server)
+    }
+
     pub(super) async fn connect(&self) -> Result<Stream, ClientError> {
         Ok(self.connector.connect(&self.server, Alpn::Http1).await?)
     }

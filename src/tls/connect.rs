@@ -32,7 +32,7 @@ pub enum Alpn {
 }
 
 /// Why a connection was not made.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, thiserror::Error)]
 pub enum ConnectError {
     /// The URL cannot be dialled.
     #[error("{0} is not a URL that can be dialled")]

@@ -22,6 +22,7 @@ mod kubeconfig;
 mod kubectl_agreement;
 mod kubectl_table;
 mod lifecycle;
+mod local;
 mod policy;
 mod proxy;
 mod request_info;

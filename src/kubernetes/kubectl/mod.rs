@@ -3,6 +3,7 @@
 mod allow;
 mod builtin;
 mod command_line;
+mod local;
 mod needs;
 mod redacted;
 mod refusals;
@@ -13,6 +14,7 @@ mod version;
 mod words;
 
 pub use command_line::{CommandLine, Need, Refusal};
+pub use local::local;
 pub use stdin::wants_stdin;
 pub use version::client_version;
 

@@ -22,16 +22,8 @@ fn command_reason(words: &str) -> Option<&'static str> {
             "an editor cannot run remotely: get the object, change it and apply it: \
              `mk8s kubectl get … -o yaml > FILE`, then `mk8s kubectl apply -f - < FILE`"
         }
-        "cp" => {
-            "files are not copied, as kubectl runs in the cluster and not on your machine: \
-             for one file use `mk8s kubectl exec POD -- cat FILE > FILE`, or `mk8s kubectl exec -i POD -- tee FILE < FILE`"
-        }
-        "port-forward" => {
-            "not available remotely: it needs a listener on your machine, and kubectl runs in the cluster"
-        }
-        "proxy" => {
-            "not available remotely: it needs a listener on your machine, and kubectl runs in the cluster; \
-             to ask for single paths use `mk8s kubectl get --raw PATH`"
+        "cp" | "port-forward" | "proxy" => {
+            "not available remotely, as it is about your machine: mk8s does it there by itself, with the same words"
         }
         "kustomize" => {
             "it reads files and fetches others, which only your machine may do: \

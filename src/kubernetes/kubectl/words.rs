@@ -29,7 +29,16 @@ pub struct Words {
 impl Words {
     /// Takes a command line apart.
     pub fn read(args: &[String]) -> Result<Self, Refusal> {
-        let (command, args) = command(args)?;
+        Self::read_with(args, refusals::command)
+    }
+
+    /// The same for a command that is done on the user's machine.
+    pub fn read_local(args: &[String]) -> Result<Self, Refusal> {
+        Self::read_with(args, |_| Ok(()))
+    }
+
+    fn read_with(args: &[String], refuse: fn(Command) -> Result<(), Refusal>) -> Result<Self, Refusal> {
+        let (command, args) = command(args, refuse)?;
         let mut words = Self { command, flags: Vec::new(), arguments: Vec::new(), rest: None };
         let mut args = args.into_iter();
         while let Some(arg) = args.next() {
@@ -123,7 +132,7 @@ impl Words {
 ///
 /// kubectl looks for the command with the global flags in mind, and skips a word after any flag that it does not know
 /// there; so only known ones may stand there.
-fn command(args: &[String]) -> Result<(Command, Vec<String>), Refusal> {
+fn command(args: &[String], refuse: fn(Command) -> Result<(), Refusal>) -> Result<(Command, Vec<String>), Refusal> {
     let root = Command::root();
     let (mut command, mut others) = (root, Vec::new());
     let mut args = args.iter().peekable();
@@ -136,7 +145,7 @@ fn command(args: &[String]) -> Result<(Command, Vec<String>), Refusal> {
         }
         if !arg.starts_with('-') {
             command = command.child(arg).ok_or_else(|| refusals::unknown_command(command, arg))?;
-            refusals::command(command)?;
+            refuse(command)?;
             args.next();
         } else if let Some(takes_next) = global(arg) {
             others.extend(args.next().cloned());
@@ -156,6 +165,11 @@ fn command(args: &[String]) -> Result<(Command, Vec<String>), Refusal> {
     }
     others.extend(args.cloned());
     Ok((command, others))
+}
+
+/// The words of the command that a command line certainly has; `None` if that is not certain.
+pub fn leaf(args: &[String]) -> Option<&'static str> {
+    command(args, |_| Ok(())).ok().map(|(command, _)| command.words)
 }
 
 /// Whether a word is a global flag, alone in its word; then whether its value is the next word.
