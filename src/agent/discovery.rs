@@ -16,6 +16,7 @@ use tokio::time::Instant;
 use tracing::{debug, warn};
 
 use super::exec::{Command, Launcher};
+use super::process::Stdin;
 use super::workdir::{make_read_only, remove_tree};
 use crate::kubernetes::request_info::{RequestInfo, ResourceInfo};
 
@@ -187,11 +188,11 @@ impl Discovery {
         let command = Command {
             args: vec!["api-resources".into(), "--output=name".into()],
             namespace: None,
-            stdin: false,
+            stdin: Stdin::Null,
             cache: None,
         };
         let (mut process, directory) = launcher.start(&session, command).await?;
-        let (_, stdout, stderr) = process.take_pipes();
+        let (_, stdout, stderr) = process.take_streams();
         let running = async { tokio::join!(process.wait(), read(stdout), read(stderr)) };
         let (status, _, complaint) =
             tokio::time::timeout(FILL_TIMEOUT, running).await.map_err(|_| FillError::Timeout)?;

@@ -17,7 +17,7 @@ use super::gate::{Caller, Gate, Open};
 use super::input::carry;
 use super::kubeconfig::kubeconfig;
 use super::output::supervise;
-use super::process::{Process, Spawner, Spec, spawn};
+use super::process::{Process, Spawner, Spec, Stdin, spawn};
 use super::sandbox::{self, Access, Sandbox};
 use super::workdir::{WorkDir, find_program};
 use crate::config::agent::KubectlConfig;
@@ -67,8 +67,8 @@ pub struct Command {
     pub args: Vec<String>,
     /// The namespace where they name none; `None`: that of the agent's context.
     pub namespace: Option<String>,
-    /// Whether it gets a pipe as standard input, or nothing.
-    pub stdin: bool,
+    /// Its standard input.
+    pub stdin: Stdin,
     /// The discovery cache, which it only reads; `None`: it makes one of its own, in `cache` of its directory.
     pub cache: Option<PathBuf>,
 }
@@ -185,23 +185,29 @@ impl Inner {
             Err(refusal) => return ExecEnd::Error(refusal.to_string()),
         };
         let cache = self.discovery.current();
-        let ExecStart { request_id, caller, groups, rules, namespace, stdin, .. } = start;
+        let ExecStart { request_id, caller, groups, rules, namespace, stdin, tty, .. } = start;
         let caller = Caller { request: &request_id, name: &caller, groups: &groups, has_cache: cache.is_some() };
         let session = match self.launcher.gate.open(caller, rules, output.clone()) {
             Ok(session) => session,
             Err(error) => return ExecEnd::Error(format!("the command was not run: {error}")),
+        };
+        let stdin = match tty {
+            Some(tty) => Stdin::Terminal(tty),
+            None if stdin => Stdin::Pipe,
+            None => Stdin::Null,
         };
         let command = Command { args, namespace, stdin, cache: cache.as_deref().map(|cache| cache.path().to_owned()) };
         let (mut process, directory) = match self.launcher.start(&session, command).await {
             Ok(started) => started,
             Err(error) => return ExecEnd::Error(format!("kubectl could not be started: {error}")),
         };
-        let (pipe, stdout, stderr) = process.take_pipes();
+        let window = process.window();
+        let (pipe, stdout, stderr) = process.take_streams();
         let abandoned = async {
             tokio::select! {
                 () = output.closed() => "the caller has gone".into(),
                 () = self.end_all.cancelled() => "the agent is stopping".into(),
-                () = carry(input, pipe, stdin, &session) => "the input stopped before its end".into(),
+                () = carry(input, pipe, stdin != Stdin::Null, window, &session) => "the input stopped before its end".into(),
                 why = session.lost_rights() => why,
             }
         };

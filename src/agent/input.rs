@@ -5,27 +5,32 @@
 
 use bytes::Bytes;
 use tokio::io::AsyncWriteExt as _;
-use tokio::process::ChildStdin;
 use tokio::sync::mpsc;
 
 use super::gate::Open;
+use super::process::Source;
+use super::terminal::Window;
 use crate::tunnel::exec::{ExecSource, Input, Taken};
 
 /// Carries everything to its place. Returns only when the input stopped without an end: an incomplete manifest must not
 /// be applied as if it were complete, so the command is ended while its input is still open.
-pub async fn carry(source: ExecSource, pipe: Option<ChildStdin>, wanted: bool, session: &Open) {
+pub async fn carry(source: ExecSource, pipe: Option<Source>, wanted: bool, window: Option<Window>, session: &Open) {
     let taken = source.acknowledger();
     // Dropped input ends the feeding, and with it the input of the command: so it is kept until the end was seen.
     let (sender, receiver) = mpsc::unbounded_channel();
     tokio::select! {
-        () = listen(source, sender, wanted, session) => {}
+        () = listen(source, wanted.then_some(sender), window, session) => {}
         () = feed(pipe, receiver, taken) => {}
     }
 }
 
 /// Reads all that comes. Returns when the input stopped without an end.
-async fn listen(mut source: ExecSource, data: mpsc::UnboundedSender<Bytes>, wanted: bool, session: &Open) {
-    let mut data = wanted.then_some(data);
+async fn listen(
+    mut source: ExecSource,
+    mut data: Option<mpsc::UnboundedSender<Bytes>>,
+    window: Option<Window>,
+    session: &Open,
+) {
     loop {
         match source.next().await {
             Input::Rights(rules) => session.replace(rules),
@@ -33,6 +38,11 @@ async fn listen(mut source: ExecSource, data: mpsc::UnboundedSender<Bytes>, want
                 if let Some(data) = &data {
                     // It fails when nobody is left to take it, and that ends the command anyway.
                     let _ = data.send(bytes);
+                }
+            }
+            Input::Resize(size) => {
+                if let Some(window) = &window {
+                    window.resize(size);
                 }
             }
             Input::Eof => data = None,
@@ -44,7 +54,7 @@ async fn listen(mut source: ExecSource, data: mpsc::UnboundedSender<Bytes>, want
 }
 
 /// Feeds the input to the command, and closes it at the end. Never returns.
-async fn feed(mut stdin: Option<ChildStdin>, mut data: mpsc::UnboundedReceiver<Bytes>, taken: Taken) {
+async fn feed(mut stdin: Option<Source>, mut data: mpsc::UnboundedReceiver<Bytes>, taken: Taken) {
     while let Some(bytes) = data.recv().await {
         if let Some(pipe) = &mut stdin
             && pipe.write_all(&bytes).await.is_err()

@@ -14,6 +14,7 @@ mod presence;
 mod process;
 mod relay;
 mod sandbox;
+mod terminal;
 mod tunnels;
 mod workdir;
 

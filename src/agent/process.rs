@@ -12,12 +12,15 @@ use nix::libc;
 use nix::sys::prctl::{set_no_new_privs, set_pdeathsig};
 use nix::sys::resource::{Resource, getrlimit, rlim_t, setrlimit};
 use nix::sys::signal::{Signal, killpg};
-use nix::unistd::{Pid, getpid, getppid};
-use tokio::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command};
+use nix::unistd::{Pid, getpid, getppid, setsid};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::process::{Child, Command};
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 
 use super::sandbox::Confinement;
+use super::terminal::{self, Terminal, Window};
+use crate::model::Tty;
 
 /// How long a process group may take to end after SIGTERM before it gets SIGKILL.
 const TERM_GRACE: Duration = Duration::from_millis(500);
@@ -48,11 +51,28 @@ pub struct Spec {
     pub env: Vec<(&'static str, OsString)>,
     /// Its working directory.
     pub directory: PathBuf,
-    /// Whether it gets a pipe as standard input, or nothing.
-    pub stdin: bool,
+    /// Its standard input.
+    pub stdin: Stdin,
     /// What confines it beyond the limits of every process.
     pub sandbox: Option<Confinement>,
 }
+
+/// The standard input of a process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stdin {
+    /// Nothing to read.
+    Null,
+    /// A pipe.
+    Pipe,
+    /// A terminal, which is its controlling one: what is typed there can be a signal.
+    Terminal(Tty),
+}
+
+/// Where a process reads from.
+pub type Source = Box<dyn AsyncWrite + Send + Unpin>;
+
+/// Where a process writes to.
+pub type Sink = Box<dyn AsyncRead + Send + Unpin>;
 
 type Job = Box<dyn FnOnce() + Send>;
 
@@ -91,16 +111,29 @@ impl Spawner {
 /// Starts a process in a group of its own, which ends with the agent however the agent ends.
 pub fn spawn(spec: &Spec) -> io::Result<Process> {
     let mut command = Command::new(&spec.program);
+    let (mut terminal, mut streams) = (None, [Stdio::null(), Stdio::piped(), Stdio::piped()]);
+    match &spec.stdin {
+        Stdin::Null => {}
+        Stdin::Pipe => streams[0] = Stdio::piped(),
+        Stdin::Terminal(tty) => {
+            let (ours, theirs) = terminal::open(tty)?;
+            (terminal, streams) = (Some((ours, *tty)), theirs);
+        }
+    }
+    let [stdin, stdout, stderr] = streams;
+    let in_session = terminal.is_some();
     command
         .args(&spec.args)
         .env_clear()
         .envs(spec.env.iter().map(|(name, value)| (name, value)))
         .current_dir(&spec.directory)
-        .stdin(if spec.stdin { Stdio::piped() } else { Stdio::null() })
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .process_group(0)
+        .stdin(stdin)
+        .stdout(stdout)
+        .stderr(stderr)
         .kill_on_drop(true);
+    if !in_session {
+        command.process_group(0);
+    }
     let parent = getpid();
     let limits = limits()?;
     let sandbox = spec.sandbox.clone();
@@ -109,6 +142,9 @@ pub fn spawn(spec: &Spec) -> io::Result<Process> {
         // The agent may have died before the line above took effect.
         if getppid() != parent {
             return Err(io::ErrorKind::BrokenPipe.into());
+        }
+        if in_session {
+            lead_session()?;
         }
         for (resource, limit) in limits {
             setrlimit(resource, limit, limit)?;
@@ -122,7 +158,15 @@ pub fn spawn(spec: &Spec) -> io::Result<Process> {
     unsafe { command.pre_exec(before_exec) };
     let child = command.spawn()?;
     let group = child.id().and_then(|id| i32::try_from(id).ok()).map(Pid::from_raw).ok_or(io::ErrorKind::NotFound)?;
-    Ok(Process { child, group, reaped: false })
+    Ok(Process { child, group, terminal, reaped: false })
+}
+
+/// Makes this process the leader of a session, and of a group, whose controlling terminal is its standard input.
+fn lead_session() -> io::Result<()> {
+    setsid()?;
+    // SAFETY: standard input is a terminal that is no other session's, and the call takes a number and no memory.
+    Errno::result(unsafe { libc::ioctl(libc::STDIN_FILENO, libc::TIOCSCTTY, 0 as libc::c_int) })?;
+    Ok(())
 }
 
 /// The limits, none above what the agent itself may have.
@@ -165,13 +209,32 @@ fn put_on(sandbox: &Confinement) -> io::Result<()> {
 pub struct Process {
     child: Child,
     group: Pid,
+    /// Until it is taken, and which of the outputs are on it.
+    terminal: Option<(Terminal, Tty)>,
     reaped: bool,
 }
 
 impl Process {
-    /// Its standard input, output and error; at the first call only.
-    pub fn take_pipes(&mut self) -> (Option<ChildStdin>, Option<ChildStdout>, Option<ChildStderr>) {
-        (self.child.stdin.take(), self.child.stdout.take(), self.child.stderr.take())
+    /// The window of its terminal, if it has one; until the streams are taken.
+    pub fn window(&self) -> Option<Window> {
+        self.terminal.as_ref().map(|(terminal, _)| terminal.window.clone())
+    }
+
+    /// Its standard input, output and error; at the first call only. What is written to a terminal is its output, or its
+    /// error if that alone is written there.
+    pub fn take_streams(&mut self) -> (Option<Source>, Option<Sink>, Option<Sink>) {
+        let stdin = self.child.stdin.take().map(|pipe| Box::new(pipe) as Source);
+        let stdout = self.child.stdout.take().map(|pipe| Box::new(pipe) as Sink);
+        let stderr = self.child.stderr.take().map(|pipe| Box::new(pipe) as Sink);
+        let Some((Terminal { keyboard, screen, .. }, tty)) = self.terminal.take() else {
+            return (stdin, stdout, stderr);
+        };
+        let keyboard: Option<Source> = Some(Box::new(keyboard));
+        match (tty.stdout, tty.stderr) {
+            (true, _) => (keyboard, Some(Box::new(screen)), stderr),
+            (false, true) => (keyboard, stdout, Some(Box::new(screen))),
+            (false, false) => (keyboard, stdout, stderr),
+        }
     }
 
     /// Waits for the leader, and ends what is left of its group.

@@ -24,7 +24,7 @@ Exit codes:
     8  the server's certificate is not trusted
   130  interrupted
 `mk8s kubectl` ends with the exit code of kubectl, `mk8s auth can-i` with 0 for yes and 1 for no; their own failures
-are never 0 or 1 (2 stands in for 1). `mk8s shell` ends with the exit code of the shell.";
+are never 0 or 1 (2 stands in for 1); Enter ~ . leaves an `exec -it` that does not answer. `mk8s shell` ends with the exit code of the shell.";
 
 /// An exit code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

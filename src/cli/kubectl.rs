@@ -1,5 +1,10 @@
 //! `mk8s kubectl`: a kubectl that runs in the cluster and looks as if it ran here.
 
+mod attached;
+mod escape;
+mod screen;
+mod terminal;
+
 use std::ffi::OsString;
 use std::io::ErrorKind;
 
@@ -10,9 +15,15 @@ use super::exit::{CliError, Exit};
 use super::runtime::until_signal;
 use super::session::SessionArgs;
 use crate::client::{ExecReader, ExecWriter};
-use crate::kubernetes::kubectl::wants_stdin;
+use crate::kubernetes::kubectl::{wants_stdin, wants_terminal};
 use crate::model::exec::{CHUNK_BYTES, Stdin};
 use crate::model::{ErrorCode, ExecEnd, ExecOutput, ExecRequest, Failure};
+use terminal::Terminal;
+
+/// The end of `mk8s help kubectl`.
+pub const HELP: &str = "\
+With `-it` your terminal is that of the container: keys, Ctrl-C and the size of the window go there. A session that does
+not answer is left with Enter ~ . (typed one after the other, as in ssh); the remote kubectl is then ended.";
 
 /// kubectl's arguments, cut off before this is parsed; here for the help only.
 #[derive(Args)]
@@ -28,10 +39,15 @@ pub async fn run(session: &SessionArgs, args: Vec<OsString>) -> anyhow::Result<E
     let args = if args.is_empty() { vec!["help".into()] } else { args };
     let command = args.into_iter().map(utf8).collect::<Result<Vec<String>, _>>()?;
     let input = wants_stdin(&command);
-    let request = ExecRequest { command, stdin: Some(Stdin::Follows(input)), namespace: None };
+    // Without a terminal here kubectl has none there either, and says so.
+    let terminal = wants_terminal(&command).then(Terminal::of_stdin).flatten();
+    let request = ExecRequest { command, stdin: Some(Stdin::Follows(input)), namespace: None, tty: None };
     request.validate().map_err(usage)?;
     let session = session.resolve()?;
     let cluster = session.cluster()?;
+    if let Some(terminal) = terminal {
+        return attached::run(&session, &cluster, request, terminal).await;
+    }
 
     // Dropping the running future closes the connection, and with it the remote kubectl ends.
     until_signal(execute(&session, &cluster, &request, input)).await
@@ -45,7 +61,7 @@ async fn execute(
 ) -> anyhow::Result<Exit> {
     let (writer, reader) = session.client().await?.exec(cluster, request).await?;
     tokio::select! {
-        exit = print(reader) => exit,
+        exit = print(reader, |_| {}) => exit,
         never = feed(writer, input) => never,
     }
 }
@@ -67,11 +83,13 @@ async fn feed(mut writer: ExecWriter, mut wanted: bool) -> anyhow::Result<Exit> 
     std::future::pending().await
 }
 
-/// Writes what the command writes, as it comes.
-async fn print(mut reader: ExecReader) -> anyhow::Result<Exit> {
+/// Writes what the command writes, as it comes, after it was shown to `see`.
+async fn print(mut reader: ExecReader, mut see: impl FnMut(&ExecOutput)) -> anyhow::Result<Exit> {
     let (mut out, mut err) = (stdout(), stderr());
     loop {
-        let written = match reader.next().await? {
+        let output = reader.next().await?;
+        see(&output);
+        let written = match output {
             ExecOutput::Stdout(data) => write(&mut out, &data).await,
             ExecOutput::Stderr(data) => write(&mut err, &data).await,
             ExecOutput::End(ExecEnd::Error(why)) => {

@@ -69,7 +69,7 @@ enum Command {
     #[command(subcommand)]
     Clusters(clusters::ClustersCommand),
     /// Run kubectl in a cluster; everything after this word is kubectl's
-    #[command(visible_alias = "k", disable_help_flag = true)]
+    #[command(visible_alias = "k", disable_help_flag = true, after_help = kubectl::HELP)]
     Kubectl(kubectl::KubectlArgs),
     /// Forward local ports to a pod, or to one behind a service, deployment, replicaset or statefulset
     PortForward(port_forward::PortForwardArgs),

@@ -1,9 +1,12 @@
 //! A command over the WebSocket: input and output in pieces, and how it ended.
 
+use std::time::Duration;
+
 use bytes::{BufMut as _, Bytes, BytesMut};
 use futures_util::stream::{SplitSink, SplitStream};
 use futures_util::{SinkExt as _, StreamExt as _};
 use http::{Request, header};
+use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::handshake::client::generate_key;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::tungstenite::{Error, Message};
@@ -13,8 +16,11 @@ use super::error::ClientError;
 use super::http::Client;
 use crate::model::exec::{EXEC_PROTOCOL, channel};
 use crate::model::version::VERSION;
-use crate::model::{ClusterName, ExecEnd, ExecOutput, ExecRequest, Problem};
+use crate::model::{ClusterName, ExecEnd, ExecOutput, ExecRequest, Problem, TtySize};
 use crate::tls::Stream;
+
+/// How long central may be silent. It asks every 20 s whether the client is there, whatever else there is to say.
+const SILENCE: Duration = Duration::from_secs(90);
 
 type Socket = WebSocketStream<Stream>;
 
@@ -69,8 +75,21 @@ impl ExecWriter {
     /// # Errors
     /// When the connection is gone.
     pub async fn send(&mut self, data: &[u8]) -> Result<(), ClientError> {
+        self.message(channel::STDIN, data).await
+    }
+
+    /// The terminal has another size now.
+    ///
+    /// # Errors
+    /// When the connection is gone.
+    pub async fn resize(&mut self, size: TtySize) -> Result<(), ClientError> {
+        let size = serde_json::to_vec(&size).map_err(|e| ClientError::Protocol(e.to_string()))?;
+        self.message(channel::RESIZE, &size).await
+    }
+
+    async fn message(&mut self, channel: u8, data: &[u8]) -> Result<(), ClientError> {
         let mut message = BytesMut::with_capacity(data.len() + 1);
-        message.put_u8(channel::STDIN);
+        message.put_u8(channel);
         message.put_slice(data);
         self.0.send(Message::Binary(message.freeze())).await.map_err(|_| ClientError::Lost)
     }
@@ -92,10 +111,12 @@ impl ExecReader {
     /// When the command was refused or the connection was lost.
     pub async fn next(&mut self) -> Result<ExecOutput, ClientError> {
         loop {
-            let mut data = match self.0.next().await {
-                Some(Ok(Message::Binary(data))) => data,
-                Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Text(_))) => continue,
-                Some(Ok(Message::Close(_) | Message::Frame(_)) | Err(_)) | None => return Err(ClientError::Lost),
+            let mut data = match timeout(SILENCE, self.0.next()).await {
+                Ok(Some(Ok(Message::Binary(data)))) => data,
+                Ok(Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Text(_)))) => continue,
+                Ok(Some(Ok(Message::Close(_) | Message::Frame(_)) | Err(_)) | None) | Err(_) => {
+                    return Err(ClientError::Lost);
+                }
             };
             return match data.split_to(data.len().min(1)).first() {
                 Some(&channel::STDOUT) => Ok(ExecOutput::Stdout(data)),

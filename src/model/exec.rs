@@ -4,6 +4,7 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use super::error::{ErrorCode, Failure};
+use super::tty::Tty;
 
 /// The most arguments that one command may have.
 pub const MAX_ARGS: usize = 4_096;
@@ -30,6 +31,8 @@ pub mod channel {
     pub const STDERR: u8 = 2;
     /// How it ended, as JSON; the last message.
     pub const RESULT: u8 = 3;
+    /// To the command: the new size of the terminal, as JSON.
+    pub const RESIZE: u8 = 4;
     /// The next byte names a channel that has ended.
     pub const CLOSE: u8 = 255;
 }
@@ -46,6 +49,9 @@ pub struct ExecRequest {
     /// The namespace for commands that name none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub namespace: Option<String>,
+    /// Over the WebSocket: the terminal that kubectl is to have; its input must follow.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tty: Option<Tty>,
 }
 
 /// Standard input of a command: a text that is there already, or a stream to come.
@@ -85,6 +91,9 @@ impl ExecRequest {
         }
         if self.command.iter().any(|a| a.contains('\0')) {
             return invalid("an argument contains a NUL byte".into());
+        }
+        if self.tty.is_some() && !matches!(self.stdin, Some(Stdin::Follows(true))) {
+            return invalid("\"tty\" needs \"stdin\": true: what is typed follows in messages".into());
         }
         match &self.namespace {
             Some(name) if !is_dns_label(name) => invalid(format!("{name:?} is not the name of a namespace")),
@@ -153,7 +162,7 @@ mod tests {
     use super::*;
 
     fn request(command: Vec<String>) -> ExecRequest {
-        ExecRequest { command, stdin: None, namespace: None }
+        ExecRequest { command, stdin: None, namespace: None, tty: None }
     }
 
     #[test]
@@ -167,6 +176,12 @@ mod tests {
         let namespaced = |n: &str| ExecRequest { namespace: Some(n.into()), ..request(vec!["get".into()]) };
         assert!(namespaced("team-a").validate().is_ok());
         assert!(namespaced("../x").validate().is_err());
+        let tty = Some(Tty { rows: 24, columns: 80, stdout: true, stderr: true });
+        let typed = |stdin| ExecRequest { tty, stdin, ..request(vec!["exec".into()]) };
+        assert!(typed(Some(Stdin::Follows(true))).validate().is_ok());
+        for stdin in [None, Some(Stdin::Follows(false)), Some(Stdin::Text("x".into()))] {
+            assert!(typed(stdin).validate().is_err());
+        }
     }
 
     #[test]

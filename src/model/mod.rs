@@ -14,6 +14,7 @@ pub mod role;
 pub mod secret;
 pub mod session;
 pub mod token;
+pub mod tty;
 pub mod user;
 pub mod version;
 
@@ -27,4 +28,5 @@ pub use id::{ClusterId, ClusterName, RequestId, SessionId, TokenId, UserId};
 pub use permission::{ClusterRules, Permission, RoleRules, Rule};
 pub use role::{Role, RoleName, RoleSpec};
 pub use secret::{Password, Token};
+pub use tty::{Tty, TtySize};
 pub use user::User;

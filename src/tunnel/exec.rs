@@ -23,7 +23,7 @@ use super::proto::exit::Result as ExitResult;
 use super::proto::{self, CommandRequest, CommandResponse};
 use super::sender::{SendError, Sender};
 use super::settings::STREAM_WINDOW;
-use crate::model::{ApiCall, ClusterRules, ExecEnd, ExecOutput, RequestId};
+use crate::model::{ApiCall, ClusterRules, ExecEnd, ExecOutput, RequestId, Tty, TtySize};
 
 /// How many pieces may wait between two parties; what is beyond waits in the sender.
 const QUEUE: usize = 4;
@@ -60,6 +60,8 @@ pub struct ExecStart {
     pub stdin: bool,
     /// What the caller may do in the cluster.
     pub rules: ClusterRules,
+    /// The terminal that it gets.
+    pub tty: Option<Tty>,
 }
 
 /// Why a command was not started.
@@ -186,6 +188,11 @@ impl ExecInput {
         self.frames.send(request(RequestMessage::Stdin(data))).await.is_ok()
     }
 
+    /// Gives the command's terminal another size.
+    pub async fn resize(&self, size: TtySize) -> bool {
+        self.frames.send(request(RequestMessage::Resize(size.into()))).await.is_ok()
+    }
+
     /// The input has ended.
     pub async fn finish(&self) -> bool {
         self.frames.send(request(RequestMessage::StdinEof(proto::Empty {}))).await.is_ok()
@@ -291,6 +298,7 @@ impl From<ExecStart> for proto::Start {
             namespace: start.namespace.unwrap_or_default(),
             stdin: start.stdin,
             policy: Some(start.rules.into()),
+            tty: start.tty.map(proto::Tty::from),
         }
     }
 }
@@ -306,6 +314,7 @@ impl From<proto::Start> for ExecStart {
             namespace: Some(start.namespace).filter(|n| !n.is_empty()),
             stdin: start.stdin,
             rules: rules(start.policy.unwrap_or_default()),
+            tty: start.tty.map(Tty::from),
         }
     }
 }
@@ -352,6 +361,8 @@ pub enum Input {
     Rights(ClusterRules),
     /// Bytes for the command.
     Data(Bytes),
+    /// The terminal has another size.
+    Resize(TtySize),
     /// The input has ended, as its sender said; only rights may follow.
     Eof,
     /// The input stopped without an end: it must not be taken for complete.
@@ -375,6 +386,7 @@ impl ExecSource {
             }
             Ok(Some(CommandRequest { message: Some(RequestMessage::StdinEof(_)) })) => Input::Eof,
             Ok(Some(CommandRequest { message: Some(RequestMessage::Policy(policy)) })) => Input::Rights(rules(policy)),
+            Ok(Some(CommandRequest { message: Some(RequestMessage::Resize(size)) })) => Input::Resize(size.into()),
             Ok(_) | Err(_) => Input::Gone,
         }
     }

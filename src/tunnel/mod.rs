@@ -14,6 +14,7 @@ pub mod relay;
 mod rules;
 mod sender;
 mod settings;
+mod tty;
 
 use http::HeaderName;
 

@@ -33,5 +33,6 @@ mod same_as_direct;
 mod secrets;
 mod streams;
 mod support;
+mod terminals;
 mod tls;
 mod unparsed;

@@ -16,7 +16,7 @@ use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, BufReader};
 
 use super::*;
 use crate::agent::AgentError;
-use crate::agent::process::{Process, Spawner, Spec, spawn};
+use crate::agent::process::{Process, Spawner, Spec, Stdin, spawn};
 use crate::agent::workdir::{WorkDir, find_program};
 use crate::config::agent::SandboxMode;
 
@@ -99,10 +99,10 @@ async fn attempts(sandbox: &Sandbox) -> Seen {
             ("OTHER", port(&other).to_string().into()),
         ],
         directory: own.path().into(),
-        stdin: true,
+        stdin: Stdin::Pipe,
     };
     let mut process = spawn(&spec).expect("start");
-    let (_input, output, errors) = process.take_pipes();
+    let (_input, output, errors) = process.take_streams();
     let mut lines = BufReader::new(output.expect("output")).lines();
     let mut attempts = BTreeMap::new();
     loop {
@@ -257,7 +257,7 @@ fn diff(allowed: bool) -> io::Result<(Process, TempDir)> {
         args: ["-u", "-N", "a", "b"].map(str::to_owned).into(),
         env: vec![],
         directory: directory.path().into(),
-        stdin: false,
+        stdin: Stdin::Null,
     };
     Ok((spawn(&spec)?, directory))
 }
@@ -268,7 +268,7 @@ async fn diff_starts_where_it_is_allowed() {
         return println!("this kernel has no Landlock");
     }
     let (mut process, _directory) = diff(true).expect("start");
-    let (_, output, _) = process.take_pipes();
+    let (_, output, _) = process.take_streams();
     let output = text(output.expect("output")).await;
     assert!(output.contains("\n-x\n") && output.contains("\n+y\n"), "{output}");
     assert_eq!(process.wait().await.expect("end").code(), Some(1));

@@ -8,7 +8,7 @@ use tracing::warn;
 
 use super::{Abilities, Access, Sandbox};
 use crate::agent::AgentError;
-use crate::agent::process::{Spawner, Spec, spawn};
+use crate::agent::process::{Spawner, Spec, Stdin, spawn};
 use crate::agent::workdir::WorkDir;
 use crate::config::agent::SandboxMode;
 use crate::kubernetes::kubectl::client_version;
@@ -94,13 +94,13 @@ async fn version(sandbox: &Sandbox, program: &Path, work_dir: &WorkDir, spawner:
             args: ["version", "--client", "--output=json"].map(str::to_owned).into(),
             env: vec![("HOME", directory.path().into())],
             directory: directory.path().into(),
-            stdin: false,
+            stdin: Stdin::Null,
             sandbox,
         };
         Ok((spawn(&spec)?, directory))
     });
     let (mut process, directory) = started.await.map_err(|error| Silent::Failed(format!("does not start: {error}")))?;
-    let (_, stdout, stderr) = process.take_pipes();
+    let (_, stdout, stderr) = process.take_streams();
     let telling = async { tokio::join!(read(stdout), read(stderr), process.wait()) };
     let told = tokio::time::timeout(PATIENCE, telling).await;
     drop(process);

@@ -39,6 +39,11 @@ pub async fn run(
 ) -> Result<Response, Failure> {
     let request = parse(&body::read(body, body::COMMAND).await?)?;
     let name = clusters::named(name)?;
+    if request.tty.is_some() {
+        let detail =
+            "\"tty\" needs the WebSocket at this path: what is typed, and the size of the window, come in messages";
+        return Err(Failure::new(ErrorCode::InvalidRequest, detail));
+    }
     let input = match &request.stdin {
         Some(Stdin::Text(text)) => Some(Bytes::from(text.clone())),
         Some(Stdin::Follows(true)) => {
@@ -117,6 +122,7 @@ pub async fn start(
         namespace: request.namespace,
         stdin,
         rules: rules.clone(),
+        tty: request.tty,
     };
     match route::open(central, &cluster, &entry.name, &start, &trail).await {
         Ok(ExecCall { input, output, cancel, rights }) => {

@@ -144,6 +144,12 @@ async fn read(input: &ExecInput, stream: &mut SplitStream<WebSocket>, traffic: &
                 traffic.came(data.len());
                 while !data.is_empty() && input.send(data.split_to(data.len().min(CHUNK_BYTES))).await {}
             }
+            Some(&channel::RESIZE) => {
+                // What is no size changes nothing.
+                if let Ok(size) = serde_json::from_slice(&data) {
+                    input.resize(size).await;
+                }
+            }
             Some(&channel::CLOSE) if *data == [channel::STDIN] => {
                 input.finish().await;
             }

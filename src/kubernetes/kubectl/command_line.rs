@@ -93,6 +93,15 @@ impl CommandLine {
             Kind::Unread(_) => true,
         }
     }
+
+    /// Whether it makes standard input the terminal of a container, if it is one.
+    pub(super) fn wants_terminal(&self) -> bool {
+        match &self.0 {
+            Kind::Read(words) => super::stdin::is_terminal(words),
+            #[cfg(debug_assertions)]
+            Kind::Unread(_) => false,
+        }
+    }
 }
 
 #[cfg(debug_assertions)]

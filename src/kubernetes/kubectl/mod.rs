@@ -15,7 +15,7 @@ mod words;
 
 pub use command_line::{CommandLine, Need, Refusal};
 pub use local::local;
-pub use stdin::wants_stdin;
+pub use stdin::{wants_stdin, wants_terminal};
 pub use version::client_version;
 
 #[cfg(debug_assertions)]

@@ -11,6 +11,17 @@ pub fn wants_stdin(args: &[String]) -> bool {
     CommandLine::parse(args).is_ok_and(|line| line.wants_stdin())
 }
 
+/// Whether kubectl makes its standard input, if that is a terminal, the terminal of a container. `false` for a line that
+/// will be refused.
+pub fn wants_terminal(args: &[String]) -> bool {
+    CommandLine::parse(args).is_ok_and(|line| line.wants_terminal())
+}
+
+/// Whether a command wants a terminal. kubectl passes one on only with its input.
+pub fn is_terminal(words: &Words) -> bool {
+    is_read(words) && words.is_on("stdin") && words.is_on("tty")
+}
+
 /// Whether a command reads standard input: `-` as a file, an attached input, a question, variables as lines.
 pub fn is_read(words: &Words) -> bool {
     if words.is_on("help") {
@@ -30,6 +41,33 @@ mod tests {
 
     fn wants(line: &str) -> bool {
         wants_stdin(&line.split(' ').map(str::to_owned).collect::<Vec<_>>())
+    }
+
+    #[test]
+    fn only_a_terminal_that_is_read_is_wanted() {
+        let wants = |line: &str| wants_terminal(&line.split(' ').map(str::to_owned).collect::<Vec<_>>());
+        for line in [
+            "exec -it pod -- sh",
+            "exec -ti pod -- sh",
+            "exec pod --stdin --tty -- sh",
+            "run x -it --rm --image=y -- sh",
+            "attach -i -t pod",
+            "debug -it pod --image=y",
+        ] {
+            assert!(wants(line), "{line}");
+        }
+        for line in [
+            "exec -i pod -- sh -t",
+            "exec -t pod -- sh",
+            "exec -it=false pod -- sh",
+            "exec -it pod --stdin=false -- sh",
+            "exec -it --help",
+            "get pods -o template -- -it",
+            "delete pod x -i",
+            "nosuch -it",
+        ] {
+            assert!(!wants(line), "{line}");
+        }
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::fs::{self, File};
 use std::io::{Read as _, Write as _};
 use std::os::fd::AsRawFd as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command};
 use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
@@ -95,6 +95,44 @@ impl Terminal {
     pub fn enter(&mut self, line: &str) -> &mut Self {
         self.keyboard.write_all(format!("{line}\r").as_bytes()).expect("write");
         self
+    }
+
+    /// Types these keys at once.
+    pub fn strike(&mut self, keys: &str) -> &mut Self {
+        self.keyboard.write_all(keys.as_bytes()).expect("write");
+        self
+    }
+
+    /// Types these keys one after the other, as a person does.
+    pub fn keys(&mut self, keys: &str) -> &mut Self {
+        for key in keys.as_bytes() {
+            self.keyboard.write_all(&[*key]).expect("write");
+            thread::sleep(Duration::from_millis(30));
+        }
+        self
+    }
+
+    /// Types one key; how long it takes until the screen shows something for it.
+    #[track_caller]
+    pub fn echo_of(&mut self, key: char) -> Duration {
+        let seen = || self.screen.lock().expect("lock").len();
+        let (before, since) = (seen(), Instant::now());
+        (&self.keyboard).write_all(key.to_string().as_bytes()).expect("write");
+        while seen() == before {
+            assert!(since.elapsed() < PATIENCE, "no echo of {key:?}");
+            thread::sleep(Duration::from_micros(50));
+        }
+        since.elapsed()
+    }
+
+    /// Its device.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Its process.
+    pub fn pid(&self) -> i32 {
+        i32::try_from(self.child.id()).expect("pid")
     }
 
     /// Waits for a question and answers it.
