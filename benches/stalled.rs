@@ -56,7 +56,7 @@ fn report(without: &mut [Duration], with: &mut [Duration]) {
 
 async fn open(client: &Client) -> anyhow::Result<(ExecWriter, ExecReader)> {
     let command = ["apply", "-f", "-"].map(str::to_owned).to_vec();
-    let request = ExecRequest { command, stdin: Some(Stdin::Follows(true)), namespace: None, tty: None };
+    let request = ExecRequest { command, stdin: Some(Stdin::Follows(true)), ..ExecRequest::default() };
     Ok(client.exec(&"c0".parse()?, &request).await?)
 }
 

@@ -190,8 +190,9 @@ impl Discovery {
             namespace: None,
             stdin: Stdin::Null,
             cache: None,
+            place: None,
         };
-        let (mut process, directory) = launcher.start(&session, command).await?;
+        let (mut process, place) = launcher.start(&session, command).await?;
         let (_, stdout, stderr) = process.take_streams();
         let running = async { tokio::join!(process.wait(), read(stdout), read(stderr)) };
         let (status, _, complaint) =
@@ -202,14 +203,14 @@ impl Discovery {
         let path = launcher.work_dir.cache().join(number.to_string());
         let cache = Cache(path.clone());
         let filled = launcher.spawner.run(move || {
-            let own = directory.path().join("cache");
+            let own = place.path().join("cache");
             // kubectl writes it last for the groups, and not at all when it was told of none.
             let filled = own.join("discovery").read_dir().is_ok_and(|mut hosts| hosts.next().is_some());
             if filled {
                 std::fs::rename(own, &path)?;
                 make_read_only(&path)?;
             }
-            directory.close()?;
+            place.close()?;
             Ok(filled)
         });
         if !filled.await? {

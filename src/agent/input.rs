@@ -46,6 +46,8 @@ async fn listen(
                 }
             }
             Input::Eof => data = None,
+            // Files come before the command starts, and as many as were announced.
+            Input::Files(_) => return,
             Input::Gone if data.is_some() => return,
             // Whoever has sent the whole input need not stay.
             Input::Gone => return std::future::pending().await,

@@ -5,6 +5,7 @@ mod body;
 mod cluster;
 mod discovery;
 mod exec;
+mod files;
 mod forward;
 mod gate;
 mod input;

@@ -1,5 +1,7 @@
 //! What a running command writes: streamed as it comes, to its end.
 
+mod without;
+
 use std::os::unix::process::ExitStatusExt as _;
 use std::process::ExitStatus;
 use std::time::Duration;
@@ -9,6 +11,8 @@ use tokio::io::{AsyncRead, AsyncReadExt as _};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
+pub use without::Without;
+
 use super::process::Process;
 use crate::model::exec::CHUNK_BYTES;
 use crate::model::{ExecEnd, ExecOutput};
@@ -17,11 +21,11 @@ use crate::tunnel::exec::ExecEvent;
 /// How long the output of a command that has ended may stay silent without ending: something it started holds it open.
 const OUTPUT_GRACE: Duration = Duration::from_secs(2);
 
-/// Streams both outputs and waits for the end.
+/// Streams both outputs, each without what it is not to show, and waits for the end.
 pub async fn supervise(
     process: &mut Process,
-    stdout: Option<impl AsyncRead + Unpin>,
-    stderr: Option<impl AsyncRead + Unpin>,
+    (stdout, from_stdout): (Option<impl AsyncRead + Unpin>, Without),
+    (stderr, from_stderr): (Option<impl AsyncRead + Unpin>, Without),
     output: &mpsc::Sender<ExecEvent>,
 ) -> ExecEnd {
     let exited = CancellationToken::new();
@@ -32,8 +36,8 @@ pub async fn supervise(
     };
     let (status, (), ()) = tokio::join!(
         waiting,
-        pump(stdout, ExecOutput::Stdout, output, &exited),
-        pump(stderr, ExecOutput::Stderr, output, &exited)
+        pump((stdout, from_stdout), ExecOutput::Stdout, output, &exited),
+        pump((stderr, from_stderr), ExecOutput::Stderr, output, &exited)
     );
     status.map_or_else(|e| ExecEnd::Error(format!("the end of kubectl is unknown: {e}")), ended)
 }
@@ -49,7 +53,7 @@ fn ended(status: ExitStatus) -> ExecEnd {
 
 /// Sends one output, piece by piece, as fast as it is taken.
 async fn pump(
-    from: Option<impl AsyncRead + Unpin>,
+    (from, mut without): (Option<impl AsyncRead + Unpin>, Without),
     piece: fn(Bytes) -> ExecOutput,
     to: &mpsc::Sender<ExecEvent>,
     exited: &CancellationToken,
@@ -58,7 +62,7 @@ async fn pump(
     let mut buffer = BytesMut::new();
     loop {
         buffer.reserve(CHUNK_BYTES);
-        let mut limited = (&mut from).take(CHUNK_BYTES as u64);
+        let mut limited = (&mut from).take((CHUNK_BYTES - without.held()) as u64);
         let held_open = async {
             exited.cancelled().await;
             tokio::time::sleep(OUTPUT_GRACE).await;
@@ -66,10 +70,19 @@ async fn pump(
         let read = tokio::select! {
             biased;
             read = limited.read_buf(&mut buffer) => read,
-            () = held_open => return,
+            () = held_open => break,
         };
-        if !matches!(read, Ok(1..)) || to.send(ExecEvent::Output(piece(buffer.split().freeze()))).await.is_err() {
+        if !matches!(read, Ok(1..)) {
+            break;
+        }
+        let data = without.push(buffer.split().freeze());
+        if !data.is_empty() && to.send(ExecEvent::Output(piece(data))).await.is_err() {
             return;
         }
+    }
+    let rest = without.finish();
+    if !rest.is_empty() {
+        // Nobody is left to see it when this fails.
+        let _ = to.send(ExecEvent::Output(piece(rest))).await;
     }
 }

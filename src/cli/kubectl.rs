@@ -12,6 +12,7 @@ use clap::Args;
 use tokio::io::{AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, stderr, stdin, stdout};
 
 use super::exit::{CliError, Exit};
+use super::files::LocalFiles;
 use super::runtime::until_signal;
 use super::session::SessionArgs;
 use crate::client::{ExecReader, ExecWriter};
@@ -41,33 +42,38 @@ pub async fn run(session: &SessionArgs, args: Vec<OsString>) -> anyhow::Result<E
     let input = wants_stdin(&command);
     // Without a terminal here kubectl has none there either, and says so.
     let terminal = wants_terminal(&command).then(Terminal::of_stdin).flatten();
-    let request = ExecRequest { command, stdin: Some(Stdin::Follows(input)), namespace: None, tty: None };
+    let local = LocalFiles::of(&command)?;
+    let (files, directory) = local.announced();
+    let stdin = Some(Stdin::Follows(input));
+    let request = ExecRequest { command, stdin, files, directory, ..ExecRequest::default() };
     request.validate().map_err(usage)?;
+    request.tree().map_err(usage)?;
     let session = session.resolve()?;
     let cluster = session.cluster()?;
     if let Some(terminal) = terminal {
-        return attached::run(&session, &cluster, request, terminal).await;
+        return attached::run(&session, &cluster, request, &local, terminal).await;
     }
 
     // Dropping the running future closes the connection, and with it the remote kubectl ends.
-    until_signal(execute(&session, &cluster, &request, input)).await
+    until_signal(execute(&session, &cluster, &request, (&local, input))).await
 }
 
 async fn execute(
     session: &super::session::Session,
     cluster: &crate::model::ClusterName,
     request: &ExecRequest,
-    input: bool,
+    (files, input): (&LocalFiles, bool),
 ) -> anyhow::Result<Exit> {
     let (writer, reader) = session.client().await?.exec(cluster, request).await?;
     tokio::select! {
         exit = print(reader, |_| {}) => exit,
-        never = feed(writer, input) => never,
+        never = feed(writer, files, input) => never,
     }
 }
 
-/// Sends standard input, if it is wanted. Never returns with success: the command's end is what counts.
-async fn feed(mut writer: ExecWriter, mut wanted: bool) -> anyhow::Result<Exit> {
+/// Sends the files, then standard input, if it is wanted. Never returns with success: the command's end is what counts.
+async fn feed(mut writer: ExecWriter, files: &LocalFiles, mut wanted: bool) -> anyhow::Result<Exit> {
+    wanted &= files.send(&mut writer).await?;
     let mut buffer = vec![0; if wanted { CHUNK_BYTES } else { 0 }];
     let mut stdin = stdin();
     while wanted {
@@ -120,6 +126,6 @@ fn utf8(arg: OsString) -> Result<String, CliError> {
 }
 
 fn usage(failure: Failure) -> CliError {
-    debug_assert_eq!(failure.code, ErrorCode::InvalidRequest);
+    debug_assert!(matches!(failure.code, ErrorCode::InvalidRequest | ErrorCode::TooLarge));
     CliError { what: failure.detail, hint: None, exit: Exit::USAGE }
 }

@@ -11,6 +11,7 @@ mod cp;
 mod credential;
 mod demo;
 mod exit;
+mod files;
 mod kept;
 mod kubeconfig;
 mod kubectl;

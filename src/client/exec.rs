@@ -78,6 +78,14 @@ impl ExecWriter {
         self.message(channel::STDIN, data).await
     }
 
+    /// Sends a piece of the contents of the files, in the order of the request and before all input.
+    ///
+    /// # Errors
+    /// When the connection is gone.
+    pub async fn send_file(&mut self, data: &[u8]) -> Result<(), ClientError> {
+        self.message(channel::FILES, data).await
+    }
+
     /// The terminal has another size now.
     ///
     /// # Errors

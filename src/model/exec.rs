@@ -4,6 +4,7 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use super::error::{ErrorCode, Failure};
+use super::files::{CommandFile, FileTree};
 use super::tty::Tty;
 
 /// The most arguments that one command may have.
@@ -33,12 +34,14 @@ pub mod channel {
     pub const RESULT: u8 = 3;
     /// To the command: the new size of the terminal, as JSON.
     pub const RESIZE: u8 = 4;
+    /// To the command: the contents of its files, one after the other, before all input.
+    pub const FILES: u8 = 40;
     /// The next byte names a channel that has ended.
     pub const CLOSE: u8 = 255;
 }
 
 /// The body of `POST /clusters/{name}/exec` and the first message of its WebSocket.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ExecRequest {
     /// The arguments of kubectl, without the program's name.
@@ -52,6 +55,12 @@ pub struct ExecRequest {
     /// Over the WebSocket: the terminal that kubectl is to have; its input must follow.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tty: Option<Tty>,
+    /// The files that the command line may name, and no others. Without this list it may name none but `-`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub files: Option<Vec<CommandFile>>,
+    /// Where relative names start, written as the name of a file is; without it, at the root.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub directory: Option<String>,
 }
 
 /// Standard input of a command: a text that is there already, or a stream to come.
@@ -65,6 +74,20 @@ pub enum Stdin {
 }
 
 impl ExecRequest {
+    /// The names and sizes of its files, checked; `None` if it may name none.
+    ///
+    /// # Errors
+    /// See [`FileTree::of`].
+    pub fn tree(&self) -> Result<Option<FileTree>, Failure> {
+        match (&self.files, &self.directory) {
+            (Some(files), directory) => FileTree::of(directory.as_deref(), files).map(Some),
+            (None, None) => Ok(None),
+            (None, Some(_)) => {
+                Err(Failure::new(ErrorCode::InvalidRequest, "\"directory\" is for commands with \"files\""))
+            }
+        }
+    }
+
     /// Refuses what no kubectl could be started with.
     pub fn validate(&self) -> Result<(), Failure> {
         let invalid = |detail: String| Err(Failure::new(ErrorCode::InvalidRequest, detail));
@@ -162,7 +185,7 @@ mod tests {
     use super::*;
 
     fn request(command: Vec<String>) -> ExecRequest {
-        ExecRequest { command, stdin: None, namespace: None, tty: None }
+        ExecRequest { command, ..ExecRequest::default() }
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! A command inside a tunnel: central's call, the agent's answer, and the frames between them.
 
+mod files;
+
 use std::error::Error as _;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -23,7 +25,7 @@ use super::proto::exit::Result as ExitResult;
 use super::proto::{self, CommandRequest, CommandResponse};
 use super::sender::{SendError, Sender};
 use super::settings::STREAM_WINDOW;
-use crate::model::{ApiCall, ClusterRules, ExecEnd, ExecOutput, RequestId, Tty, TtySize};
+use crate::model::{ApiCall, ClusterRules, ExecEnd, ExecOutput, Failure, FileTree, RequestId, Tty, TtySize};
 
 /// How many pieces may wait between two parties; what is beyond waits in the sender.
 const QUEUE: usize = 4;
@@ -62,6 +64,8 @@ pub struct ExecStart {
     pub rules: ClusterRules,
     /// The terminal that it gets.
     pub tty: Option<Tty>,
+    /// The local files that follow; `None` if it may name none.
+    pub files: Option<FileTree>,
 }
 
 /// Why a command was not started.
@@ -183,9 +187,13 @@ impl ExecInput {
     /// Sends a piece of input, at most [`crate::model::exec::CHUNK_BYTES`] long; waits while the command does not read.
     /// `false` when the command has ended.
     pub async fn send(&self, data: Bytes) -> bool {
+        self.piece(data, RequestMessage::Stdin).await
+    }
+
+    async fn piece(&self, data: Bytes, message: fn(Bytes) -> RequestMessage) -> bool {
         let Ok(credit) = self.credit.acquire_many(weight(&data)).await else { return false };
         credit.forget();
-        self.frames.send(request(RequestMessage::Stdin(data))).await.is_ok()
+        self.frames.send(request(message(data))).await.is_ok()
     }
 
     /// Gives the command's terminal another size.
@@ -299,14 +307,17 @@ impl From<ExecStart> for proto::Start {
             stdin: start.stdin,
             policy: Some(start.rules.into()),
             tty: start.tty.map(proto::Tty::from),
+            files: start.files.map(Into::into),
         }
     }
 }
 
-impl From<proto::Start> for ExecStart {
-    fn from(start: proto::Start) -> Self {
+impl TryFrom<proto::Start> for ExecStart {
+    type Error = Failure;
+
+    fn try_from(start: proto::Start) -> Result<Self, Failure> {
         let caller = start.caller.unwrap_or_default();
-        Self {
+        Ok(Self {
             request_id: RequestId::from(start.request_id),
             args: start.args,
             caller: caller.name,
@@ -315,7 +326,8 @@ impl From<proto::Start> for ExecStart {
             stdin: start.stdin,
             rules: rules(start.policy.unwrap_or_default()),
             tty: start.tty.map(Tty::from),
-        }
+            files: start.files.map(FileTree::try_from).transpose()?,
+        })
     }
 }
 
@@ -363,6 +375,8 @@ pub enum Input {
     Data(Bytes),
     /// The terminal has another size.
     Resize(TtySize),
+    /// Bytes of the files of the command, which come before those of its input.
+    Files(Bytes),
     /// The input has ended, as its sender said; only rights may follow.
     Eof,
     /// The input stopped without an end: it must not be taken for complete.
@@ -379,16 +393,19 @@ impl ExecSource {
     /// `INPUT_WINDOW`: a central that sends more is as good as gone.
     pub async fn next(&mut self) -> Input {
         match self.frames.message().await {
-            Ok(Some(CommandRequest { message: Some(RequestMessage::Stdin(data)) })) => {
-                let weight = weight(&data) as usize;
-                let waiting = self.taken.waiting.fetch_add(weight, Ordering::Relaxed) + weight;
-                if waiting <= INPUT_WINDOW { Input::Data(data) } else { Input::Gone }
-            }
+            Ok(Some(CommandRequest { message: Some(RequestMessage::Stdin(data)) })) => self.piece(data, Input::Data),
+            Ok(Some(CommandRequest { message: Some(RequestMessage::Files(data)) })) => self.piece(data, Input::Files),
             Ok(Some(CommandRequest { message: Some(RequestMessage::StdinEof(_)) })) => Input::Eof,
             Ok(Some(CommandRequest { message: Some(RequestMessage::Policy(policy)) })) => Input::Rights(rules(policy)),
             Ok(Some(CommandRequest { message: Some(RequestMessage::Resize(size)) })) => Input::Resize(size.into()),
             Ok(_) | Err(_) => Input::Gone,
         }
+    }
+
+    fn piece(&self, data: Bytes, input: fn(Bytes) -> Input) -> Input {
+        let weight = weight(&data) as usize;
+        let waiting = self.taken.waiting.fetch_add(weight, Ordering::Relaxed) + weight;
+        if waiting <= INPUT_WINDOW { input(data) } else { Input::Gone }
     }
 }
 
@@ -415,9 +432,10 @@ impl<E: Executor> CommandService for Commands<E> {
         let Some(CommandRequest { message: Some(RequestMessage::Start(start)) }) = frames.message().await? else {
             return Err(Status::invalid_argument("the first message of a command must be its start"));
         };
+        let start = ExecStart::try_from(start).map_err(|failure| Status::invalid_argument(failure.detail))?;
         let (sender, acknowledged) = mpsc::channel(QUEUE);
         let taken = Taken { acknowledged: sender, waiting: Arc::default() };
-        let output = self.0.execute(start.into(), ExecSource { frames, taken });
+        let output = self.0.execute(start, ExecSource { frames, taken });
         let output = ReceiverStream::new(output).map(CommandResponse::from);
         let acknowledged = ReceiverStream::new(acknowledged)
             .map(|weight| CommandResponse { message: Some(ResponseMessage::StdinTaken(weight)) });

@@ -23,6 +23,7 @@ mod kubectl_agreement;
 mod kubectl_table;
 mod lifecycle;
 mod local;
+mod local_files;
 mod policy;
 mod proxy;
 mod request_info;

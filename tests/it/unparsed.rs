@@ -71,6 +71,7 @@ fn nothing_is_connected_to_and_nothing_listens() {
     let prey = prey();
     harmless(&prey, lines::SERVERS);
     harmless(&prey, lines::ADDRESSES);
+    harmless(&prey, lines::SOCKETS);
     harmless(&prey, lines::LISTENERS);
 }
 

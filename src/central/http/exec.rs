@@ -15,7 +15,7 @@ use tokio_util::task::AbortOnDropHandle;
 use super::clusters::{self, InPath};
 use super::exec_guarded::Guarded;
 use super::json::without_value;
-use super::{body, exec_stream, recorded};
+use super::{body, exec_files, exec_stream, recorded};
 use crate::access::{Authorized, certain_refusal};
 use crate::central::audit::Durability;
 use crate::central::callers::Identified;
@@ -25,7 +25,7 @@ use crate::central::state::Central;
 use crate::kubernetes::kubectl::CommandLine;
 use crate::model::audit::{AuditDecision, AuditKind, AuditRecord};
 use crate::model::exec::{CHUNK_BYTES, Stdin};
-use crate::model::{ClusterId, ErrorCode, ExecRequest, Failure};
+use crate::model::{Announced, ClusterId, ErrorCode, ExecRequest, Failure, FileTree};
 use crate::tunnel::exec::{ExecCall, ExecInput, ExecStart};
 
 /// Runs the command and streams what it writes: JSON lines, or with `Accept: text/plain` the bytes themselves.
@@ -37,7 +37,8 @@ pub async fn run(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Failure> {
-    let request = parse(&body::read(body, body::COMMAND).await?)?;
+    let mut request = parse(&body::read(body, body::COMMAND).await?)?;
+    let files = exec_files::take_contents(&mut request)?;
     let name = clusters::named(name)?;
     if request.tty.is_some() {
         let detail =
@@ -53,10 +54,11 @@ pub async fn run(
         Some(Stdin::Follows(false)) | None => None,
     };
     let running = start(&central, &name, &identified, request, record, input.is_some()).await?;
-    if let Some(bytes) = &input {
+    for bytes in files.iter().chain(&input) {
         running.output.traffic().came(bytes.len());
     }
-    let feeder = input.map(|bytes| AbortOnDropHandle::new(tokio::spawn(feed(running.input, bytes))));
+    let feeder = (input.is_some() || !files.is_empty())
+        .then(|| AbortOnDropHandle::new(tokio::spawn(feed(running.input, files, input))));
     let stream = exec_stream::Source { output: running.output, _feeder: feeder };
     if accepts_text(&headers) {
         let mut response = Body::new(exec_stream::raw(stream)).into_response();
@@ -88,6 +90,8 @@ impl<S: Sync> FromRequestParts<S> for Asked {
 pub struct Running {
     /// Its input.
     pub input: ExecInput,
+    /// What is still to come of its files.
+    pub files: Announced,
     /// Its output, for as long as the caller may have it.
     pub output: Guarded,
 }
@@ -103,7 +107,7 @@ pub async fn start(
     stdin: bool,
 ) -> Result<Running, Failure> {
     record.cluster = Some(cluster.to_owned());
-    let (entry, cluster) = match admit(central, cluster, identified, &request, &mut record).await {
+    let (entry, cluster, files) = match admit(central, cluster, identified, &request, &mut record).await {
         Ok(found) => found,
         Err(Refused { failure, logged }) => {
             recorded::refused(&mut record, &failure);
@@ -123,12 +127,14 @@ pub async fn start(
         stdin,
         rules: rules.clone(),
         tty: request.tty,
+        files,
     };
     match route::open(central, &cluster, &entry.name, &start, &trail).await {
         Ok(ExecCall { input, output, cancel, rights }) => {
+            let files = Announced::of(start.files.as_ref());
             let call = (output, rights, cancel);
             let output = Guarded::new(central, identified.clone(), &entry.name, rules, trail, call);
-            Ok(Running { input, output })
+            Ok(Running { input, files, output })
         }
         Err(Unanswered { outcome, failure }) => {
             trail.ended(outcome, Some(&failure.detail));
@@ -144,12 +150,14 @@ async fn admit(
     identified: &Identified,
     request: &ExecRequest,
     record: &mut AuditRecord,
-) -> Result<(Entry, Authorized<ClusterId>), Refused> {
+) -> Result<(Entry, Authorized<ClusterId>, Option<FileTree>), Refused> {
     let (entry, cluster) = clusters::find(central, cluster, identified.caller.clone()).await?;
     request.validate()?;
     record.namespace.clone_from(&request.namespace);
-    check(&cluster, request, record)?;
-    Ok((entry, cluster))
+    let refused = |failure| Refused { failure, logged: "not files that are accepted".into() };
+    let files = request.tree().map_err(refused)?;
+    check(&cluster, request, files.as_ref(), record)?;
+    Ok((entry, cluster, files))
 }
 
 /// A command that does not run.
@@ -166,7 +174,12 @@ impl From<Failure> for Refused {
 }
 
 /// Refuses a command line that runs nowhere, and a command that cannot succeed with the rights of the caller.
-fn check(cluster: &Authorized<ClusterId>, request: &ExecRequest, record: &mut AuditRecord) -> Result<(), Refused> {
+fn check(
+    cluster: &Authorized<ClusterId>,
+    request: &ExecRequest,
+    files: Option<&FileTree>,
+    record: &mut AuditRecord,
+) -> Result<(), Refused> {
     // Of what cannot be read nobody knows where its secrets stand. What begins with a dash is no verb.
     let verb = request.command.first().filter(|word| !word.starts_with('-'));
     record.verb = verb.map(|word| word.chars().take(32).collect());
@@ -175,6 +188,10 @@ fn check(cluster: &Authorized<ClusterId>, request: &ExecRequest, record: &mut Au
         logged: "not a command line that runs remotely".into(),
     })?;
     record.command = Some(command.redacted());
+    command.admit(files.map(FileTree::directory)).map_err(|refusal| Refused {
+        failure: Failure::new(ErrorCode::InvalidRequest, refusal.to_string()),
+        logged: "it names files that did not come with it".into(),
+    })?;
     let rights = cluster.rights();
     match certain_refusal(rights, request.namespace.as_deref(), |namespace| command.needs(namespace)) {
         None => {
@@ -198,13 +215,20 @@ fn accepts_text(headers: &HeaderMap) -> bool {
     accept.split(',').any(|kind| kind.split(';').next().is_some_and(|k| k.trim().eq_ignore_ascii_case("text/plain")))
 }
 
-async fn feed(input: ExecInput, mut bytes: Bytes) {
-    while !bytes.is_empty() {
-        if !input.send(bytes.split_to(bytes.len().min(CHUNK_BYTES))).await {
+async fn feed(input: ExecInput, files: Vec<Bytes>, stdin: Option<Bytes>) {
+    for bytes in files {
+        if !exec_files::send(&input, bytes).await {
             return;
         }
     }
-    input.finish().await;
+    if let Some(mut bytes) = stdin {
+        while !bytes.is_empty() {
+            if !input.send(bytes.split_to(bytes.len().min(CHUNK_BYTES))).await {
+                return;
+            }
+        }
+        input.finish().await;
+    }
     // The call would be seen as over when its input is dropped; its owner aborts this task when it is.
     std::future::pending::<()>().await;
 }

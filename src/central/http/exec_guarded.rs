@@ -12,7 +12,7 @@ use crate::central::state::Central;
 use crate::kubernetes::request_info::RequestInfo;
 use crate::kubernetes::target::Target;
 use crate::model::audit::{AuditDecision, AuditKind, AuditOutcome, AuditRecord};
-use crate::model::{ApiCall, ClusterName, ClusterRules, ExecEnd, ExecOutput, RequestId};
+use crate::model::{ApiCall, ClusterName, ClusterRules, ExecEnd, ExecOutput, Failure, RequestId};
 use crate::tunnel::exec::{ExecEvent, ExecRights, ExecStream};
 
 /// The output of a command that is ended when its caller may not run it any more, also while nobody reads. The agent
@@ -71,6 +71,11 @@ impl Guarded {
                 ExecOutput::Stderr(data)
             }
         })
+    }
+
+    /// Records that the command is ended because of what its client sends.
+    pub fn refused(&mut self, failure: &Failure) {
+        self.trail.ended(AuditOutcome::Cut, Some(&failure.detail));
     }
 
     /// Records how the command ended.

@@ -14,18 +14,19 @@ use axum::extract::ws::{Message, WebSocket, WebSocketUpgrade};
 use axum::response::Response;
 use bytes::{BufMut as _, Bytes, BytesMut};
 use futures_util::stream::{SplitSink, SplitStream};
-use futures_util::{SinkExt as _, Stream, StreamExt as _};
+use futures_util::{Sink, SinkExt as _, Stream, StreamExt as _};
 use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 
 use super::clusters::{self, InPath};
 use super::exec::{self, Asked, Running};
+use super::exec_files;
 use super::exec_guarded::Guarded;
 use crate::central::audit::Traffic;
 use crate::central::callers::Identified;
 use crate::central::state::Central;
 use crate::model::audit::AuditRecord;
 use crate::model::exec::{CHUNK_BYTES, EXEC_PROTOCOL, Stdin, channel};
-use crate::model::{ErrorCode, ExecEnd, ExecOutput, ExecRequest, Failure, Problem, RequestId};
+use crate::model::{Announced, ErrorCode, ExecEnd, ExecOutput, ExecRequest, Failure, Problem, RequestId};
 use crate::tunnel::exec::ExecInput;
 
 /// How long the first message may take.
@@ -81,15 +82,24 @@ async fn session(
         Err(failure) => Err(failure),
     };
     match started {
-        Ok(running) => relay(running, socket).await,
+        Ok(running) => relay(running, &id, socket).await,
         Err(failure) => {
-            let problem = serde_json::to_vec(&Problem::new(&failure, id.as_str())).unwrap_or_default();
-            socket.send(message(channel::RESULT, &problem)).await?;
-            socket.send(Message::Close(None)).await?;
+            refuse(&mut socket, &failure, &id).await?;
             linger(socket).await;
             Ok(())
         }
     }
+}
+
+/// The result of a command that is not run, or not any more.
+async fn refuse(
+    to: &mut (impl Sink<Message, Error = axum::Error> + Unpin),
+    failure: &Failure,
+    id: &RequestId,
+) -> Result<(), axum::Error> {
+    let problem = serde_json::to_vec(&Problem::new(failure, id.as_str())).unwrap_or_default();
+    to.send(message(channel::RESULT, &problem)).await?;
+    to.send(Message::Close(None)).await
 }
 
 /// The request; `None` when the client has gone.
@@ -106,19 +116,27 @@ async fn first_message(socket: &mut WebSocket) -> Result<Option<ExecRequest>, Fa
     if matches!(request.stdin, Some(Stdin::Text(_))) {
         return Err(invalid("\"stdin\" must be true or false here: the input follows in messages"));
     }
+    exec_files::check_sizes(&request)?;
     Ok(Some(request))
 }
 
 /// Carries both directions until the command or the client is gone; dropping the call ends the command.
-async fn relay(running: Running, socket: WebSocket) -> Result<(), axum::Error> {
-    let (sink, mut stream) = socket.split();
-    let Running { input, output } = running;
+async fn relay(running: Running, id: &RequestId, socket: WebSocket) -> Result<(), axum::Error> {
+    let (mut sink, mut stream) = socket.split();
+    let Running { input, files, mut output } = running;
     let traffic = output.traffic().clone();
     let held_up = AtomicBool::new(false);
     tokio::select! {
-        result = write(output, sink, &held_up) => result?,
-        () = read(&input, &mut stream, &traffic, &held_up) => return Ok(()),
+        result = write(&mut output, &mut sink, &held_up) => result?,
+        read = read((&input, files), &mut stream, &traffic, &held_up) => match read {
+            Ok(()) => return Ok(()),
+            Err(failure) => {
+                output.refused(&failure);
+                refuse(&mut sink, &failure, id).await?;
+            }
+        },
     }
+    drop((input, output));
     linger(stream).await;
     Ok(())
 }
@@ -129,17 +147,32 @@ async fn linger(mut stream: impl Stream<Item = Result<Message, axum::Error>> + U
     let _ = timeout(LINGER, async { while let Some(Ok(_)) = stream.next().await {} }).await;
 }
 
-/// From the client to the command; returns when the client is gone.
-async fn read(input: &ExecInput, stream: &mut SplitStream<WebSocket>, traffic: &Traffic, held_up: &AtomicBool) {
+/// From the client to the command: its files, then its input. Returns when the client is gone.
+///
+/// # Errors
+/// When the client sends what is not expected.
+async fn read(
+    (input, mut files): (&ExecInput, Announced),
+    stream: &mut SplitStream<WebSocket>,
+    traffic: &Traffic,
+    held_up: &AtomicBool,
+) -> Result<(), Failure> {
+    let early = || Failure::new(ErrorCode::InvalidRequest, "input came before all bytes of the files had come");
     while let Some(Ok(received)) = stream.next().await {
         let Message::Binary(mut data) = received else {
             if matches!(received, Message::Close(_)) {
-                return;
+                return Ok(());
             }
             continue;
         };
         held_up.store(true, Ordering::Relaxed);
         match data.split_to(data.len().min(1)).first() {
+            Some(&channel::FILES) => {
+                files.came(data.len())?;
+                traffic.came(data.len());
+                exec_files::send(input, data).await;
+            }
+            Some(&(channel::STDIN | channel::CLOSE)) if !files.is_complete() => return Err(early()),
             Some(&channel::STDIN) => {
                 traffic.came(data.len());
                 while !data.is_empty() && input.send(data.split_to(data.len().min(CHUNK_BYTES))).await {}
@@ -153,16 +186,17 @@ async fn read(input: &ExecInput, stream: &mut SplitStream<WebSocket>, traffic: &
             Some(&channel::CLOSE) if *data == [channel::STDIN] => {
                 input.finish().await;
             }
-            _ => return,
+            _ => return Ok(()),
         }
         held_up.store(false, Ordering::Relaxed);
     }
+    Ok(())
 }
 
 /// From the command to the client; returns when the command has ended or the client takes nothing more.
 async fn write(
-    mut output: Guarded,
-    mut sink: SplitSink<WebSocket, Message>,
+    output: &mut Guarded,
+    sink: &mut SplitSink<WebSocket, Message>,
     held_up: &AtomicBool,
 ) -> Result<(), axum::Error> {
     let mut watch = interval(WATCH_EVERY);
@@ -191,7 +225,7 @@ async fn write(
     }
 }
 
-async fn finish(mut sink: SplitSink<WebSocket, Message>, end: &ExecEnd) -> Result<(), axum::Error> {
+async fn finish(sink: &mut SplitSink<WebSocket, Message>, end: &ExecEnd) -> Result<(), axum::Error> {
     sink.send(message(channel::RESULT, &serde_json::to_vec(end).unwrap_or_default())).await?;
     sink.send(Message::Close(None)).await
 }

@@ -9,6 +9,7 @@ mod can_i;
 mod clusters;
 mod error;
 mod exec;
+mod exec_files;
 mod exec_guarded;
 mod exec_stream;
 mod exec_websocket;

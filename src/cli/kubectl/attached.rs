@@ -14,6 +14,7 @@ use super::print;
 use super::screen::Screen;
 use super::terminal::{Raw, Terminal};
 use crate::cli::exit::Exit;
+use crate::cli::files::LocalFiles;
 use crate::cli::session::Session;
 use crate::client::ExecWriter;
 use crate::model::{ClusterName, ExecOutput, ExecRequest, TtySize};
@@ -39,6 +40,7 @@ pub async fn run(
     session: &Session,
     cluster: &ClusterName,
     mut request: ExecRequest,
+    files: &LocalFiles,
     terminal: Terminal,
 ) -> anyhow::Result<Exit> {
     let mut signals = Signals::new()?;
@@ -47,7 +49,7 @@ pub async fn run(
     let events = Events::new()?;
     request.tty = Some(console.terminal.describe());
     let end = tokio::select! {
-        end = converse(session, cluster, &request, &mut console, events) => end,
+        end = converse(session, cluster, (&request, files), &mut console, events) => end,
         exit = signals.next() => Ok(End::Broken(exit)),
     };
     console.raw = None;
@@ -92,11 +94,13 @@ impl Console {
 async fn converse(
     session: &Session,
     cluster: &ClusterName,
-    request: &ExecRequest,
+    (request, files): (&ExecRequest, &LocalFiles),
     console: &mut Console,
     events: Events,
 ) -> anyhow::Result<End> {
-    let (writer, reader) = session.client().await?.exec(cluster, request).await?;
+    let (mut writer, reader) = session.client().await?.exec(cluster, request).await?;
+    // When they cannot be sent, the reader sees how the connection ended, and says so.
+    files.send(&mut writer).await?;
     let told = request.tty.map(|tty| tty.size());
     let Console { terminal, raw, screen } = console;
     let raw = raw.insert(terminal.raw()?);

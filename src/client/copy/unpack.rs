@@ -160,7 +160,7 @@ impl Place<'_> {
         let (path, original) = (self.path(), original.checked()?);
         let failed = |error| UnpackError::Write { path: path.clone(), error };
         match fs::remove_file(&path) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(failed(error)),
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(failed(error)),
             _ => fs::hard_link(original, &path).map_err(failed),
         }
     }

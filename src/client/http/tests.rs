@@ -25,7 +25,7 @@ async fn every_request_shows_the_credential() {
     assert!(request.contains("\r\nauthorization: Bearer ey.s3cret\r\n"), "{request}");
     client(&server, Credential::None).logout().await.unwrap();
     assert!(!server.last().contains("authorization"));
-    let command = ExecRequest { command: vec!["version".into()], stdin: None, namespace: None, tty: None };
+    let command = ExecRequest { command: vec!["version".into()], ..ExecRequest::default() };
     let _ = client(&server, access()).exec(&"dev".parse().unwrap(), &command).await;
     let request = server.last();
     assert!(request.starts_with("GET /clusters/dev/exec HTTP/1.1\r\n"), "{request}");
@@ -95,7 +95,7 @@ async fn no_secret_leaves_this_machine_unencrypted() {
     assert!(matches!(client.login(&login).await, Err(ClientError::Unencrypted(_))));
     let client = client.with_credential(access());
     assert!(matches!(client.me().await, Err(ClientError::Unencrypted(_))));
-    let command = ExecRequest { command: vec!["version".into()], stdin: None, namespace: None, tty: None };
+    let command = ExecRequest { command: vec!["version".into()], ..ExecRequest::default() };
     let exec = client.exec(&"dev".parse().unwrap(), &command).await;
     assert!(matches!(exec.err(), Some(ClientError::Unencrypted(_))));
 }

@@ -2,6 +2,7 @@
 
 use super::allow;
 use super::needs;
+use super::paths::{self, PathArgument};
 use super::redacted;
 use super::words::Words;
 use crate::kubernetes::attributes::Attributes;
@@ -49,6 +50,11 @@ impl CommandLine {
     ///
     /// The command, each flag with its long name and its value in one word, the arguments, then `--` and the rest.
     pub fn canonical(&self) -> Vec<String> {
+        self.canonical_below("")
+    }
+
+    /// The same where its files are below a root: absolute paths have it put before them.
+    pub fn canonical_below(&self, root: &str) -> Vec<String> {
         let words = match &self.0 {
             Kind::Read(words) => words,
             #[cfg(debug_assertions)]
@@ -56,7 +62,7 @@ impl CommandLine {
         };
         let mut args: Vec<String> = words.command.words.split_whitespace().map(str::to_owned).collect();
         args.extend(words.flags.iter().map(|flag| match &flag.value {
-            Some(value) => format!("--{}={value}", flag.name),
+            Some(value) => format!("--{}={}", flag.name, paths::below(words, flag.name, value, root)),
             None => format!("--{}", flag.name),
         }));
         args.extend(words.arguments.iter().cloned());
@@ -65,6 +71,36 @@ impl CommandLine {
             args.extend(rest.iter().cloned());
         }
         args
+    }
+
+    /// The local files that it names, in the order in which they were given.
+    pub fn paths(&self) -> Vec<PathArgument> {
+        match &self.0 {
+            Kind::Read(words) => paths::of(words),
+            #[cfg(debug_assertions)]
+            Kind::Unread(_) => Vec::new(),
+        }
+    }
+
+    /// Whether it runs with the files that came along, in this directory among them; `None` when none came along.
+    ///
+    /// # Errors
+    /// When it names files that are not among them, wherever they would be.
+    pub fn admit(&self, directory: Option<&str>) -> Result<(), Refusal> {
+        match &self.0 {
+            Kind::Read(words) => paths::check(words, directory),
+            #[cfg(debug_assertions)]
+            Kind::Unread(_) => Ok(()),
+        }
+    }
+
+    /// Whether what it writes to standard output comes from a container: that is not kubectl's to change.
+    pub fn shows_a_container(&self) -> bool {
+        match &self.0 {
+            Kind::Read(words) => matches!(words.command.words, "attach" | "debug" | "exec" | "logs" | "run"),
+            #[cfg(debug_assertions)]
+            Kind::Unread(_) => true,
+        }
     }
 
     /// The command line as it may be kept, in one line: without the secrets that stand in it.

@@ -3,18 +3,23 @@
 mod allow;
 mod builtin;
 mod command_line;
+pub mod kustomization;
 mod local;
 mod needs;
+pub mod paths;
+pub mod pattern;
 mod redacted;
 mod refusals;
 mod stdin;
 mod table;
 mod values;
+pub mod variables;
 mod version;
 mod words;
 
 pub use command_line::{CommandLine, Need, Refusal};
 pub use local::local;
+pub use paths::{PathArgument, PathUse};
 pub use stdin::{wants_stdin, wants_terminal};
 pub use version::client_version;
 

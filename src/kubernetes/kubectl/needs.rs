@@ -20,7 +20,7 @@ pub fn of(words: &Words, namespace: &str) -> Vec<Need> {
         return raw(words.command.words, path);
     }
     // An object of a file may have any type and its own namespace.
-    let unknown = ["filename", "local", "overrides", "interactive"].iter().any(|flag| words.has(flag));
+    let unknown = ["filename", "kustomize", "local", "overrides", "interactive"].iter().any(|flag| words.has(flag));
     // One that is given without a value stands for something that depends on the version.
     let dry = words.has("dry-run") && !matches!(words.value("dry-run"), Some("none" | "server"));
     if unknown {

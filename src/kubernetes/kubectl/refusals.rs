@@ -7,10 +7,6 @@ use crate::model::nearest::nearest;
 /// How many characters of a word a message shows.
 const SHOWN: usize = 60;
 
-/// The way around for commands that make an object of local files.
-const MAKE_AND_SEND: &str = "make the object on your machine and send it: \
-                             `kubectl create … --dry-run=client -o yaml | mk8s kubectl apply -f -`";
-
 /// Refuses a command of kubectl, or one that kubectl hides, which makes sense on the user's own machine only.
 pub fn command(command: Command) -> Result<(), Refusal> {
     command_reason(command.words).map_or(Ok(()), |reason| Err(Refusal(format!("kubectl {}: {reason}", command.words))))
@@ -20,14 +16,14 @@ fn command_reason(words: &str) -> Option<&'static str> {
     Some(match words {
         "edit" | "apply edit-last-applied" => {
             "an editor cannot run remotely: get the object, change it and apply it: \
-             `mk8s kubectl get … -o yaml > FILE`, then `mk8s kubectl apply -f - < FILE`"
+             `mk8s kubectl get … -o yaml > FILE`, then `mk8s kubectl apply -f FILE`"
         }
         "cp" | "port-forward" | "proxy" => {
             "not available remotely, as it is about your machine: mk8s does it there by itself, with the same words"
         }
         "kustomize" => {
-            "it reads files and fetches others, which only your machine may do: \
-             `kubectl kustomize DIRECTORY | mk8s kubectl apply -f -`"
+            "it runs programs and fetches files, which only your machine may do; to see what a directory makes: \
+             `mk8s kubectl create --dry-run=client -o yaml -k DIRECTORY`"
         }
         "completion" => "it is for the kubectl on your machine: run `kubectl completion` there",
         "plugin" | "plugin list" => "there are no plugins where kubectl runs: run them on your machine",
@@ -72,19 +68,9 @@ pub fn reason(name: &str) -> Option<&'static str> {
         "profile" | "profile-output" => "it writes a profile of kubectl itself into a file where kubectl runs",
         "kuberc" => "there are no preferences where kubectl runs",
         "log-flush-frequency" | "vmodule" => "it is about the log of kubectl itself; use -v with 0 to 6",
-        "kustomize" => {
-            "kubectl cannot see your files where it runs: `kubectl kustomize DIRECTORY | mk8s kubectl apply -f -`"
-        }
-        "recursive" => {
-            "kubectl cannot see your directories where it runs, only standard input can be sent: \
-             `cat DIRECTORY/*.yaml | mk8s kubectl … -f -`, with a line `---` between files"
-        }
-        "from-file" | "from-env-file" | "cert" | "key" => MAKE_AND_SEND,
-        "patch-file" => "kubectl cannot see your files where it runs: give the patch itself, `-p \"$(cat FILE)\"`",
-        "custom" => "kubectl cannot see your files where it runs: use one of the profiles of --profile",
         "edit" | "windows-line-endings" => {
             "an editor cannot run remotely: add `--dry-run=client -o yaml > FILE`, change the file, \
-             then `mk8s kubectl create -f - < FILE`"
+             then `mk8s kubectl create -f FILE`"
         }
         _ => return None,
     })

@@ -29,7 +29,7 @@ pub fn is_read(words: &Words) -> bool {
     }
     let variables = words.command.words == "set env"
         && (words.values("env").any(|value| value == "-") || words.arguments.iter().any(|word| word == "-"));
-    words.values("filename").any(|value| value == "-")
+    words.values("filename").any(|value| value.split(',').any(|item| item == "-"))
         || words.is_on("stdin")
         || words.is_on("interactive")
         || variables
@@ -76,6 +76,8 @@ mod tests {
             "apply -f -",
             "apply -f=-",
             "apply -f-",
+            "apply -f a.yaml,-",
+            "apply -f a.yaml -f -",
             "apply --filename=-",
             "create --filename -",
             "-n x apply -f -",
@@ -105,6 +107,7 @@ mod tests {
             "delete pod x --wait=false",
             "label pod x app-",
             "label pod x -",
+            "apply -f a.yaml",
             "apply -f /dev/stdin",
             "nosuch -f -",
         ] {

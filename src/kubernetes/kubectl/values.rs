@@ -1,6 +1,7 @@
 //! Values of allowed flags that would read or write files where kubectl runs, or show more than a user may see.
 
 use super::Refusal;
+use super::paths::{self, TEMPLATE_FILES};
 use super::table::Command;
 
 /// The most verbose log: above it kubectl prints the headers and bodies of its requests.
@@ -18,6 +19,10 @@ const EXPLANATIONS: &[&str] = &["plaintext", "plaintext-openapiv2"];
 /// Refuses a value that is not harmless.
 pub fn check(command: Command, flag: &str, value: Option<&str>) -> Result<(), Refusal> {
     let value = value.unwrap_or_default();
+    paths::check_list(flag, value)?;
+    if flag == "kustomize" {
+        paths::check_kustomize(command, value)?;
+    }
     let refused = match flag {
         "filename" => filename(command, value),
         "output" => output(command, value),
@@ -32,44 +37,29 @@ pub fn check(command: Command, flag: &str, value: Option<&str>) -> Result<(), Re
 }
 
 fn filename(command: Command, value: &str) -> Option<String> {
-    let command = command.words;
-    match value {
-        "-" => None,
-        "/dev/stdin" | "/dev/fd/0" | "/proc/self/fd/0" => {
-            Some(format!("standard input is called -: `mk8s kubectl {command} -f -`"))
-        }
-        _ if value.starts_with("http://") || value.starts_with("https://") => Some(format!(
+    let is_url = |item: &str| ["http://", "https://"].iter().any(|scheme| item.starts_with(scheme));
+    value.split(',').any(is_url).then(|| {
+        let command = command.words;
+        format!(
             "kubectl does not fetch URLs where it runs: fetch it yourself, `curl -fsSL URL | mk8s kubectl {command} -f -`"
-        )),
-        _ => Some(format!(
-            "kubectl runs in the cluster and cannot see your files, only standard input can be sent: \
-             `mk8s kubectl {command} -f - < FILE`"
-        )),
-    }
+        )
+    })
 }
 
 fn output(command: Command, value: &str) -> Option<String> {
     let (format, template) = value.split_once('=').map_or((value, None), |(format, template)| (format, Some(template)));
     let known = TEMPLATES.contains(&format)
+        || TEMPLATE_FILES.contains(&format)
         || template.is_none()
             && (FORMATS.contains(&format) || command.words == "explain" && EXPLANATIONS.contains(&format));
     if known {
         return None;
     }
-    Some(match format {
-        "go-template-file" | "templatefile" | "jsonpath-file" | "custom-columns-file" => {
-            let inline = match format {
-                "templatefile" => "go-template",
-                _ => format.strip_suffix("-file").unwrap_or(format),
-            };
-            format!(
-                "-o {format} would read a file where kubectl runs: give the template itself, `-o {inline}=\"$(cat FILE)\"`"
-            )
-        }
-        _ => "this format of output (-o) is not known: use one of name, json, yaml, kyaml, wide, jsonpath=…, \
-              jsonpath-as-json=…, go-template=…, custom-columns=…"
+    Some(
+        "this format of output (-o) is not known: use one of name, json, yaml, kyaml, wide, jsonpath=…, jsonpath-as-json=…, \
+         go-template=…, custom-columns=…, or jsonpath-file=…, go-template-file=…, custom-columns-file=…"
             .to_owned(),
-    })
+    )
 }
 
 fn verbosity(value: &str) -> Option<String> {

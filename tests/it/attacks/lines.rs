@@ -182,6 +182,10 @@ pub const FILES: &[Line] = &[
     ("create secret tls x --dry-run=client -o yaml --cert={file} --key={file}", ""),
     ("create --raw /api/v1/namespaces/default/configmaps?dryRun=All -f {yaml}", ""),
     ("replace --raw /api/v1/namespaces/default/configmaps/x?dryRun=All -f {yaml}", ""),
+    ("create configmap x --dry-run=client -o yaml --from-file=/proc/self/environ", ""),
+    ("create configmap x --dry-run=client -o yaml --from-file=/proc/{agent}/environ", ""),
+    ("create configmap x --dry-run=client -o yaml --from-file=x=/dev/stdin", "what came in\n"),
+    ("create --dry-run=client -o yaml -f /dev/stdin", CHANGED),
     ("debug web --image=x --custom={patch}", ""),
     ("cp {file} web:{made}/copy", ""),
     ("cp {file} {made}/copy", ""),
@@ -217,10 +221,6 @@ pub const ENVIRONMENT: &[Line] = &[
     ("create configmap x --dry-run=client -o yaml --from-env-file /dev/stdin", "MK8S_CANARY\n"),
     ("create configmap x --dry-run=client -o yaml --from_env_file=/proc/self/fd/0", "MK8S_CANARY\n"),
     ("create secret generic x --dry-run=client -o yaml --from-env-file=/dev/stdin", "MK8S_CANARY\nHOME\n"),
-    ("create configmap x --dry-run=client -o yaml --from-file=/proc/self/environ", ""),
-    ("create configmap x --dry-run=client -o yaml --from-file=/proc/{agent}/environ", ""),
-    ("create configmap x --dry-run=client -o yaml --from-file=x=/dev/stdin", "what came in\n"),
-    ("create --dry-run=client -o yaml -f /dev/stdin", CHANGED),
     ("config view --raw", ""),
     ("config view", ""),
     ("config get-contexts", ""),
@@ -274,7 +274,6 @@ pub const ADDRESSES: &[Line] = &[
     ("create --dry-run=client -o yaml --filename={url}/x.yaml", ""),
     ("create --dry-run=client -o yaml --filename -,{url}/x.yaml", CHANGED),
     ("create --dry-run=client -o yaml -f https://127.0.0.1:{port}/x.yaml", ""),
-    ("create --dry-run=client -o yaml -f HTTP://127.0.0.1:{port}/x.yaml", ""),
     ("create --dry-run=client -o yaml -f http://localhost:{port}/x.yaml", ""),
     ("apply --dry-run=client -o yaml -f {url}/x.yaml", ""),
     ("get -f {url}/x.yaml", ""),
@@ -291,13 +290,14 @@ pub const LISTENERS: &[Line] = &[
     ("proxy --port=0", ""),
     ("proxy --port 0 --address=127.0.0.1 --accept-hosts=.*", ""),
     ("proxy -p=0", ""),
-    ("proxy --www={dir} --port=0", ""),
-    ("proxy --unix-socket={made}/socket", ""),
-    ("proxy -u {made}/socket", ""),
     ("port-forward web :80", ""),
     ("port-forward pod/web 0:80 --address=127.0.0.1", ""),
     ("port-forward --address 0.0.0.0 web :80", ""),
 ];
+
+/// Sockets that are files, and files for everybody.
+pub const SOCKETS: &[Line] =
+    &[("proxy --www={dir} --port=0", ""), ("proxy --unix-socket={made}/socket", ""), ("proxy -u {made}/socket", "")];
 
 /// What kubectl may be asked, because it does no harm: it stays where it is, or says itself that it does not understand.
 pub const HARMLESS: &[Line] = &[
@@ -312,5 +312,6 @@ pub const HARMLESS: &[Line] = &[
     ("diff -f -", CHANGED),
     ("get pods -output=go-template-file={file}", ""),
     ("create configmap x --from-literal=a=@{file} --dry-run=client -o go-template={{.data.b}}", ""),
+    ("create --dry-run=client -o yaml -f HTTP://127.0.0.1:{port}/x.yaml", ""),
     ("version --client", ""),
 ];

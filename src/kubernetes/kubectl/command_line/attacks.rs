@@ -1,5 +1,6 @@
 //! Lines that would turn kubectl against the cluster, the agent or other users, in every spelling: each is refused.
 
+use super::CommandLine;
 use super::tests::{canonical, refusal};
 
 #[test]
@@ -72,55 +73,82 @@ fn after_two_dashes_nothing_is_a_flag() {
     refusal("get -n -- pods --token=x");
 }
 
+/// Flags that name a file, each with a path in the place of `{}`.
+const FILES: [&str; 26] = [
+    "apply -f {}",
+    "apply -f={}",
+    "apply -f{}",
+    "apply --filename {}",
+    "apply -f -,{}",
+    "apply -f - -f {}",
+    "apply -Rf {}",
+    "diff -k {}",
+    "diff --kustomize={}",
+    "create configmap x --from-file={}",
+    "create configmap x --from_file k={}",
+    "create cm x --from-file=a,k={}",
+    "create cm x --from-env-file={}",
+    "create secret generic x --from-env-file {}",
+    "create secret docker-registry x --from-file={}",
+    "create secret tls x --cert={} --key=y",
+    "create secret tls x --key {}",
+    "patch pod x --patch-file={}",
+    "patch pod x --patch_file {}",
+    "debug x --custom={}",
+    "get pods -wo go-template-file={}",
+    "get pods --output templatefile={}",
+    "get pods --output=templatefile --template={}",
+    "get pods --template={} -o jsonpath-file",
+    "get pods -o json -o custom-columns-file={}",
+    "get pods -o custom-columns-file={} -o json",
+];
+
 #[test]
-fn files_and_urls_are_refused() {
-    for command in ["apply", "create", "delete", "get", "replace", "diff", "describe", "label x=y", "scale", "wait"] {
-        for value in ["x.yaml", "/etc/passwd", "-,/etc/passwd", "./-", "\"-\"", "", ".", "--", "-f"] {
-            assert!(refusal(&format!("{command} --filename={value}")).contains("-f - < FILE"), "{command} {value}");
+fn files_are_those_that_came_along() {
+    for line in FILES {
+        let parse = |path: &str| {
+            let line = line.replace("{}", path);
+            let words: Vec<String> = line.split(' ').map(str::to_owned).collect();
+            CommandLine::parse(&words).unwrap_or_else(|refusal| panic!("{line}: {refusal}"))
+        };
+        for path in ["/etc/passwd", "x", "../x", "./-", "/dev/stdin", "/proc/self/environ"] {
+            assert!(parse(path).admit(None).unwrap_err().0.contains("no files came"), "{line} {path}");
+            parse(path).admit(Some("home/ann")).unwrap_or_else(|refusal| panic!("{line} {path}: {refusal}"));
+            let leaves = parse(path)
+                .canonical_below("/root")
+                .iter()
+                .any(|word| word.split(['=', ',']).any(|part| part.starts_with('/') && !part.starts_with("/root/")));
+            assert!(!leaves, "{line} {path}");
         }
-        for flag in ["-f x", "-fx", "-f=x", "--filename x", "-f - -f x", "-f x -f -"] {
-            refusal(&format!("{command} {flag}"));
-        }
-        assert!(refusal(&format!("{command} -f https://x/y")).contains("curl"), "{command}");
-        assert!(refusal(&format!("{command} -f /dev/stdin")).contains("-f -`"), "{command}");
-        for flag in ["-k .", "-k=.", "-k.", "--kustomize=https://x", "-R", "-Rf -", "--recursive=false"] {
-            refusal(&format!("{command} {flag}"));
+        for path in ["../../../x", "/../x", "a/../../../../x", "/a/../../x"] {
+            assert!(parse(path).admit(Some("home/ann")).unwrap_err().0.contains("above the root"), "{line} {path}");
         }
     }
+}
+
+#[test]
+fn urls_and_what_writes_files_are_refused() {
+    for command in ["apply", "create", "delete", "get", "replace", "diff", "describe", "label x=y", "scale", "wait"] {
+        for value in ["https://x/y", "http://x", "-,http://x", "a,https://x"] {
+            assert!(refusal(&format!("{command} -f {value}")).contains("curl"), "{command} {value}");
+        }
+        // `wait` knows no -k.
+        for value in ["https://x", "git::https://x/y", "git@x:y", "github.com/x/y"].iter().filter(|_| command != "wait")
+        {
+            assert!(refusal(&format!("{command} -k {value}")).contains("fetches nothing"), "{command} {value}");
+        }
+        assert!(refusal(&format!("{command} -f \"a,b\"")).contains("quotation marks"), "{command}");
+    }
     for line in [
-        "create configmap x --from-file=/etc/passwd",
-        "create configmap x --from_file /etc/passwd",
-        "create configmap x --from-file=k=/dev/stdin",
-        "create cm x --from-env-file=x",
-        "create secret generic x --from-env-file x",
-        "create secret generic x --from-file=x",
-        "create secret docker-registry x --from-file=x",
-        "create secret tls x --cert=x --key=y",
-        "create secret tls x --key y",
-        "patch pod x --patch-file=/etc/passwd",
-        "patch pod x --patch_file /etc/passwd",
-        "debug x --custom=/etc/passwd",
         "cluster-info dump --output-directory=/tmp",
         "cluster-info dump --output_directory /tmp",
         "create -f - --edit",
         "create -f - --edit=false",
-        "get pods -w -o go-template-file=/etc/passwd",
-        "get pods -o=go-template-file=/etc/passwd",
-        "get pods -ogo-template-file=/etc/passwd",
-        "get pods -wogo-template-file=/etc/passwd",
-        "get pods --output templatefile=/etc/passwd",
-        "get pods --output=templatefile --template=/etc/passwd",
-        "get pods --template=/etc/passwd -o jsonpath-file",
-        "get pods -o jsonpath-file=/etc/passwd",
-        "get pods -o custom-columns-file=/etc/passwd",
-        "get pods -o json -o custom-columns-file=/etc/passwd",
-        "get pods -o custom-columns-file=/etc/passwd -o json",
         "get pods -output=json",
-        "version -o go-template-file=/x",
-        "explain pods -o go-template-file=/x",
         "get pods -o plaintext",
         "get pods -o JSON",
         "get pods -o json=x",
+        "get pods -o go-template-files=x",
     ] {
         refusal(line);
     }
@@ -166,6 +194,6 @@ fn commands_for_the_users_own_machine_are_refused() {
     ] {
         assert!(refusal(line).len() > 40, "{line}");
     }
-    assert!(refusal("edit pod x").contains("mk8s kubectl apply -f - < FILE"));
+    assert!(refusal("edit pod x").contains("mk8s kubectl apply -f FILE"));
     assert!(refusal("config view").contains("mk8s clusters list"));
 }
