@@ -34,7 +34,7 @@ pub enum Found {
     Directory,
     /// A file with this text.
     File(String),
-    /// A file of more than [`MAX_KUSTOMIZATION_BYTES`], which is not read.
+    /// A file of more than 1 MiB, which is not read.
     Large,
 }
 
