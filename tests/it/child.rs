@@ -61,6 +61,8 @@ fn kubectl_sees_nothing_of_the_agents_surroundings() {
     let names: Vec<&str> = environment.keys().copied().collect();
     let allowed = [
         "HOME",
+        "HTTPS_PROXY",
+        "HTTP_PROXY",
         "KUBECACHEDIR",
         "KUBECONFIG",
         "KUBECTL_KUBERC",
@@ -72,6 +74,7 @@ fn kubectl_sees_nothing_of_the_agents_surroundings() {
         "TMPDIR",
     ];
     assert_eq!(names, allowed);
+    assert_eq!(environment["HTTPS_PROXY"], "http://127.0.0.1:0", "not the agent's own, but one that is not there");
 
     let directory = fs::read_link(proc("cwd")).expect("cwd");
     let work = fs::canonicalize(agent.dir.path().join("work")).expect("work");

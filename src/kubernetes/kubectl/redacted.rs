@@ -6,8 +6,8 @@ use crate::kubernetes::redact::{REDACTED, command, push, value, word};
 /// Flags whose value is a secret, or may contain one.
 const SECRET: [&str; 5] = ["docker-password", "overrides", "password", "patch", "token"];
 
-/// Flags whose value is `name=secret`.
-const NAMED: [&str; 2] = ["env", "from-literal"];
+/// Flags whose value is `name=secret`; for `--from-file` only by mistake.
+const NAMED: [&str; 3] = ["env", "from-file", "from-literal"];
 
 /// The command line in one line.
 pub fn of(words: &Words) -> String {
@@ -67,6 +67,10 @@ mod tests {
             (&["run", "x", "--image=i", "--env=A=hunter2"], "run --image=i --env=A=<redacted> x"),
             (&["run", "x", "--annotations=token=hunter2"], "run --annotations=token=<redacted> x"),
             (&["create", "configmap", "x", "--from-literal=hunter2"], "create configmap --from-literal=<redacted> x"),
+            (
+                &["create", "secret", "generic", "x", "--from-file=k=hunter2"],
+                "create secret generic --from-file=k=<redacted> x",
+            ),
             (&["get", "--raw", "/api?token=hunter2"], "get --raw=/api"),
             (&["annotate", "pod", "x", "token=hunter2"], "annotate pod x token=<redacted>"),
             (&["set", "image", "deployment/x", "auth=i:1"], "set image deployment/x auth=i:1"),
