@@ -24,7 +24,7 @@ pub use jwt::{AccessClaims, InvalidToken};
 pub use jwt_key::{JwtError, SigningKey, VerifyingKey, generate_signing_key_pem};
 pub use key_ring::KeyRing;
 pub use password::{COST, PasswordError, WeakPassword, check_new_password};
-pub use policy::{Decision, InvalidPermission, Policy, check_permission, rules_for};
+pub use policy::{Decision, InvalidPermission, Policy, check_permission, name_matches, rules_for};
 pub use question::{InvalidQuestion, asked};
 pub use role::{InvalidRole, check_role, everything};
 pub use role_book::{Rights, RoleBook};

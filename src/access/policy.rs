@@ -40,6 +40,7 @@ mod verbs;
 
 use asked::Asked;
 pub use check::{InvalidPermission, check_permission};
+pub use pattern::name_matches;
 use resource::Sense;
 use rule::CompiledRule;
 

@@ -7,7 +7,9 @@ use super::sessions::randomness;
 use super::state::Central;
 use super::tokens::no_such_token;
 use crate::access::{Caller, TokenHash, generate_agent_token};
-use crate::model::token::{AdminCluster, AgentToken, CreatedAgentToken, MAX_AGENT_TOKENS, NewAgentToken};
+use crate::model::token::{
+    AdminCluster, AgentToken, ClusterChange, CreatedAgentToken, MAX_AGENT_TOKENS, NewAgentToken, NewCluster,
+};
 use crate::model::{ClusterId, ClusterName, ErrorCode, Failure, TokenId};
 use crate::store::{self, Conn, agent_tokens, clusters};
 
@@ -26,19 +28,39 @@ impl Central {
     }
 
     /// Makes a cluster, which has no token yet.
-    pub async fn create_cluster(&self, admin: &Caller, name: ClusterName) -> Result<AdminCluster, Failure> {
+    pub async fn create_cluster(&self, admin: &Caller, new: NewCluster) -> Result<AdminCluster, Failure> {
         let cluster = self
             .change(move |c| {
-                clusters::create(c, ClusterId::generate(), &name, false, Timestamp::now()).map_err(|e| match e {
+                clusters::create(c, ClusterId::generate(), &new, false, Timestamp::now()).map_err(|e| match e {
                     store::Error::Conflict(_) => {
-                        Failure::new(ErrorCode::Conflict, format!("there is a cluster {:?} already", name.as_str()))
+                        Failure::new(ErrorCode::Conflict, format!("there is a cluster {:?} already", new.name.as_str()))
                     }
                     e => e.into(),
                 })?;
-                find(c, &name)
+                find(c, &new.name)
             })
             .await?;
         info!(admin = %admin.user_id(), cluster = %cluster.name, "cluster created");
+        Ok(cluster)
+    }
+
+    /// Changes the labels of a cluster. Operations that began before keep the clusters that they have.
+    pub async fn change_cluster(
+        &self,
+        admin: &Caller,
+        name: ClusterName,
+        change: ClusterChange,
+    ) -> Result<AdminCluster, Failure> {
+        let cluster = self
+            .change(move |c| {
+                let cluster = find(c, &name)?;
+                let labels = cluster.labels.changed(&change.labels);
+                let labels = labels.map_err(|error| Failure::new(ErrorCode::InvalidRequest, error.to_string()))?;
+                clusters::set_labels(c, &name, &labels)?;
+                Ok(AdminCluster { labels, ..cluster })
+            })
+            .await?;
+        info!(admin = %admin.user_id(), cluster = %cluster.name, "labels of the cluster changed");
         Ok(cluster)
     }
 

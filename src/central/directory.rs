@@ -8,7 +8,8 @@ use jiff::Timestamp;
 use super::changes::Stamp;
 use super::clusters::no_such_cluster;
 use super::state::Central;
-use crate::model::{ClusterFacts, ClusterId, ClusterName, ErrorCode, Failure};
+use crate::model::token::AdminCluster;
+use crate::model::{ClusterFacts, ClusterId, ClusterName, ErrorCode, Failure, Labels};
 use crate::store::clusters;
 
 /// One cluster.
@@ -18,6 +19,14 @@ pub struct Entry {
     pub id: ClusterId,
     /// Names it.
     pub name: ClusterName,
+    /// Its labels.
+    pub labels: Arc<Labels>,
+}
+
+impl Entry {
+    fn of(row: AdminCluster) -> Self {
+        Self { id: row.id, name: row.name, labels: Arc::new(row.labels) }
+    }
 }
 
 /// What was last heard from the agents of a cluster.
@@ -76,7 +85,7 @@ impl Central {
     pub async fn read_clusters(&self) -> Result<Arc<[Entry]>, Failure> {
         let stamp = self.changes.stamp();
         let rows = self.store.read(|c| clusters::list(c, Timestamp::now())).await?;
-        let entries: Arc<[Entry]> = rows.into_iter().map(|row| Entry { id: row.id, name: row.name }).collect();
+        let entries: Arc<[Entry]> = rows.into_iter().map(Entry::of).collect();
         *self.directory.known.lock().unwrap_or_else(PoisonError::into_inner) = Some((entries.clone(), stamp));
         Ok(entries)
     }

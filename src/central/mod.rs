@@ -12,6 +12,7 @@ mod directory;
 mod forwarded;
 pub mod http;
 mod listen;
+mod operations;
 mod policies;
 mod recover;
 mod registry;

@@ -1,12 +1,13 @@
 //! `mk8s clusters`: show the clusters, choose the current one.
 
-use clap::Subcommand;
+use clap::{Args, Subcommand};
 use jiff::Timestamp;
 
-use super::exit::Exit;
+use super::exit::{CliError, Exit};
 use super::output::{self, Format, OutputArgs};
 use super::session::{Session, SessionArgs};
 use crate::config::{ClientState, StateLock, paths};
+use crate::kubernetes::label_selector::LabelSelector;
 use crate::model::age::age;
 use crate::model::{Cluster, ClusterName};
 
@@ -15,7 +16,7 @@ use crate::model::{Cluster, ClusterName};
 pub enum ClustersCommand {
     /// List all clusters; the current one has a star
     #[command(visible_alias = "ls")]
-    List(OutputArgs),
+    List(ListArgs),
     /// Show one cluster, by default the current one
     Show {
         /// Its name
@@ -30,29 +31,56 @@ pub enum ClustersCommand {
     },
 }
 
+/// Which clusters to list, and how.
+#[derive(Args)]
+pub struct ListArgs {
+    /// Only those with these labels, in the form of kubectl: env=prod,tier!=web
+    #[arg(short = 'l', long)]
+    selector: Option<String>,
+    /// Show the labels as well
+    #[arg(long)]
+    show_labels: bool,
+    #[command(flatten)]
+    output: OutputArgs,
+}
+
 /// Runs the command.
 pub async fn run(session: &SessionArgs, command: ClustersCommand) -> anyhow::Result<Exit> {
     match command {
-        ClustersCommand::List(args) => list(session, args.output).await,
+        ClustersCommand::List(args) => list(session, args).await,
         ClustersCommand::Show { name, output } => show(session, name, output.output).await,
         ClustersCommand::Use { name } => choose(session, name).await,
     }
 }
 
-async fn list(session: &SessionArgs, format: Format) -> anyhow::Result<Exit> {
+async fn list(session: &SessionArgs, args: ListArgs) -> anyhow::Result<Exit> {
+    let selector = args.selector.unwrap_or_default();
+    let selector = LabelSelector::parse(selector.as_bytes()).map_err(|error| {
+        CliError::usage(format!("--selector {selector:?}: {error}"), "mk8s clusters list --show-labels")
+    })?;
     let session = session.resolve()?;
-    let clusters = session.client().await?.clusters().await?;
-    let text = match format {
+    let mut clusters = session.client().await?.clusters().await?;
+    let any = !clusters.is_empty();
+    clusters.retain(|cluster| selector.matches(&cluster.labels));
+    let text = match args.output.output {
         Format::Json => output::json(&clusters)?,
         Format::Name => clusters.iter().map(|c| format!("{}\n", c.name)).collect(),
         Format::Table if clusters.is_empty() => {
-            eprintln!("no clusters yet: mk8s admin clusters create <name>");
+            eprintln!(
+                "{}",
+                if any { "no cluster has these labels" } else { "no clusters yet: mk8s admin clusters create <name>" }
+            );
             String::new()
         }
         Format::Table => {
             let current = session.cluster.as_deref();
-            let header = ["", "NAME", "STATUS", "KUBERNETES", "NODES", "AGENT", "LAST SEEN"];
-            output::table(&header, clusters.iter().map(|cluster| row(cluster, current)).collect())
+            let mut header = vec!["", "NAME", "STATUS", "KUBERNETES", "NODES", "AGENT", "LAST SEEN"];
+            let mut rows: Vec<_> = clusters.iter().map(|cluster| row(cluster, current)).collect();
+            if args.show_labels {
+                header.push("LABELS");
+                rows.iter_mut().zip(&clusters).for_each(|(row, cluster)| row.push(output::labels(&cluster.labels)));
+            }
+            output::table(&header, rows)
         }
     };
     output::print(&text)
@@ -89,6 +117,7 @@ fn describe(cluster: &Cluster) -> String {
     let facts = &cluster.facts;
     let lines = [
         ("Name", cluster.name.to_string()),
+        ("Labels", output::labels(&cluster.labels)),
         ("Status", cluster.status.as_str().into()),
         (
             "Last seen",

@@ -8,8 +8,8 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::exit::Exit;
-use crate::model::RoleName;
 use crate::model::age::age;
+use crate::model::{Labels, RoleName};
 
 /// The form of the output.
 #[derive(Args, Clone, Copy)]
@@ -28,6 +28,12 @@ pub enum Format {
     Json,
     /// Names only
     Name,
+}
+
+/// Labels in the form that selectors have; a dash for none.
+pub fn labels(labels: &Labels) -> String {
+    let all: Vec<String> = labels.iter().map(|(key, value)| format!("{key}={value}")).collect();
+    if all.is_empty() { "-".into() } else { all.join(",") }
 }
 
 /// A table in the manner of kubectl: no lines, three spaces between the columns.

@@ -5,7 +5,8 @@ use http::Method;
 use super::error::ClientError;
 use super::http::{Client, NOTHING};
 use crate::model::token::{
-    AdminCluster, AdminClusterList, AgentToken, AgentTokenList, CreatedAgentToken, NewAgentToken, NewCluster,
+    AdminCluster, AdminClusterList, AgentToken, AgentTokenList, ClusterChange, CreatedAgentToken, NewAgentToken,
+    NewCluster,
 };
 use crate::model::{Cluster, ClusterList, ClusterName, TokenId};
 
@@ -40,6 +41,16 @@ impl Client {
     #[allow(clippy::missing_errors_doc)]
     pub async fn create_cluster(&self, new: &NewCluster) -> Result<AdminCluster, ClientError> {
         self.call(Method::POST, "/admin/clusters", Some(new)).await
+    }
+
+    /// Changes its labels.
+    #[allow(clippy::missing_errors_doc)]
+    pub async fn change_cluster(
+        &self,
+        name: &ClusterName,
+        change: &ClusterChange,
+    ) -> Result<AdminCluster, ClientError> {
+        self.call(Method::PATCH, &path(name), Some(change)).await
     }
 
     /// Removes one, with its tokens and tunnels.

@@ -12,6 +12,7 @@ mod exec;
 pub(crate) mod fake;
 mod gateway;
 mod http;
+mod operations;
 mod path;
 mod pod_exec;
 mod pods;

@@ -2,14 +2,15 @@
 
 pub mod attributes;
 pub mod built_in_resources;
+mod field_selector;
 pub mod headers;
 pub mod kubeconfig;
 pub mod kubectl;
+pub mod label_selector;
 mod query;
 pub mod question;
 pub mod redact;
 pub mod request_info;
 pub mod reviews;
-mod selector;
 pub mod status;
 pub mod target;

@@ -3,8 +3,9 @@
 //! These are `NewRequestInfo` in `k8s.io/apiserver/pkg/endpoints/request/requestinfo.go` and what it calls, without any
 //! rule of our own; `tests/it/request_info.rs` compares both. What is ours to refuse is in [`super::target`].
 
+use super::field_selector;
+use super::label_selector::LabelSelector;
 use super::query::Query;
-use super::selector;
 use super::target::Target;
 
 /// What a request asks for.
@@ -160,10 +161,8 @@ impl ListOptions {
                 str::from_utf8(value).ok()?.parse::<i64>().ok()?;
             }
         }
-        if !selector::labels_are_valid(query.first("labelSelector").unwrap_or_default()) {
-            return None;
-        }
-        let name = selector::required_name(query.first("fieldSelector").unwrap_or_default()).ok()?;
+        LabelSelector::parse(query.first("labelSelector").unwrap_or_default()).ok()?;
+        let name = field_selector::required_name(query.first("fieldSelector").unwrap_or_default()).ok()?;
         let possible = |name: &String| !(matches!(name.as_str(), "." | "..") || name.contains(['/', '%']));
         Some(Self { name: name.filter(possible) })
     }

@@ -9,6 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::RequestId;
+use super::operation::MAX_CLUSTERS;
 
 pub use chain::{Broken, Checker, Link, Phase, Writer};
 
@@ -17,6 +18,9 @@ const MAX_COMMAND: usize = 4096;
 
 /// The most bytes of a path that are kept.
 const MAX_TARGET: usize = 2048;
+
+/// The most bytes of a cluster's name with the comma behind it.
+const MAX_CLUSTER: usize = 64;
 
 /// The most bytes of any other text that are kept; names of Kubernetes have at most 253.
 const MAX_TEXT: usize = 512;
@@ -30,7 +34,7 @@ pub struct AuditRecord {
     pub id: String,
     /// When it came.
     pub time: Timestamp,
-    /// The command that made it, for an API call of a remote kubectl.
+    /// What it belongs to: an API call of a remote kubectl to its command, a command on many clusters to its operation.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub parent: Option<String>,
     /// What kind of request it is.
@@ -75,7 +79,7 @@ pub struct AuditRecord {
     /// The name of the object.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
-    /// The path, without its query.
+    /// The path, without its query; for an operation its clusters, with commas between them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub target: Option<String>,
     /// What was decided.
@@ -157,6 +161,8 @@ words! {
         Exec = "exec",
         /// A request to the API server that such a command made.
         ApiCall = "api_call",
+        /// A command for many clusters, which is an `exec` in each.
+        Operation = "operation",
         /// A request through the gateway.
         Gateway = "gateway",
         /// An attempt to log in.
@@ -273,7 +279,8 @@ impl AuditRecord {
     /// The same with all texts in their bounds, and without control characters: what a client sends may hold anything.
     pub fn bounded(mut self) -> Self {
         bound(&mut self.command, MAX_COMMAND);
-        bound(&mut self.target, MAX_TARGET);
+        let target = if self.kind == Some(AuditKind::Operation) { MAX_CLUSTERS * MAX_CLUSTER } else { MAX_TARGET };
+        bound(&mut self.target, target);
         for text in [
             &mut self.parent,
             &mut self.user,

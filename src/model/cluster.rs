@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::id::ClusterName;
+use super::labels::Labels;
 
 /// Whether a cluster can be reached now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
@@ -47,6 +48,9 @@ pub struct ClusterFacts {
 pub struct Cluster {
     /// Its name.
     pub name: ClusterName,
+    /// What it is chosen by, together with others.
+    #[serde(default)]
+    pub labels: Labels,
     /// Whether it can be reached.
     pub status: ClusterStatus,
     /// When an agent was last heard of, UTC; absent if never.

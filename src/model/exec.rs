@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::error::{ErrorCode, Failure};
 use super::files::{CommandFile, FileTree};
+use super::id::RequestId;
 use super::tty::Tty;
 
 /// The most arguments that one command may have.
@@ -61,6 +62,11 @@ pub struct ExecRequest {
     /// Where relative names start, written as the name of a file is; without it, at the root.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub directory: Option<String>,
+    /// The operation that it belongs to: the id that `POST /operations` gave for this command and this cluster, among
+    /// others.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub operation: Option<RequestId>,
 }
 
 /// Standard input of a command: a text that is there already, or a stream to come.

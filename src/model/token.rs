@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::id::{ClusterId, ClusterName, TokenId};
+use super::labels::{LabelChange, Labels};
 use super::role::RoleName;
 use super::secret::Token;
 
@@ -123,6 +124,8 @@ pub struct AdminCluster {
     pub id: ClusterId,
     /// Its name.
     pub name: ClusterName,
+    /// What it is chosen by, together with others.
+    pub labels: Labels,
     /// Whether the configuration of central declares it; such a cluster is there again after a restart.
     pub bootstrap: bool,
     /// When it was made, UTC.
@@ -144,4 +147,22 @@ pub struct AdminClusterList {
 pub struct NewCluster {
     /// Its name.
     pub name: ClusterName,
+    /// Its labels.
+    #[serde(default)]
+    pub labels: Labels,
+}
+
+impl NewCluster {
+    /// One without labels.
+    pub fn named(name: ClusterName) -> Self {
+        Self { name, labels: Labels::default() }
+    }
+}
+
+/// The request of `PATCH /admin/clusters/{name}`.
+#[derive(Clone, Debug, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ClusterChange {
+    /// Labels to set and to remove; the others stay.
+    pub labels: LabelChange,
 }

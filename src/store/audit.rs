@@ -14,7 +14,7 @@ use crate::model::audit::{Link, Writer};
 use row::Row;
 
 pub use keep::{Unfinished, mark_settled, prune, silent_since, unfinished};
-pub use search::{links, page};
+pub use search::{links, page, record};
 
 /// How many rows one statement of PostgreSQL takes, which has at most 65,535 parameters.
 const ROWS: usize = 1_024;

@@ -4,16 +4,17 @@ use diesel::prelude::*;
 use jiff::Timestamp;
 
 use super::schema::clusters;
-use super::value::{Parsed, Time};
+use super::value::{Json, Parsed, Time, json};
 use super::{Conn, Error, Result, agent_tokens};
-use crate::model::token::AdminCluster;
-use crate::model::{ClusterId, ClusterName};
+use crate::model::token::{AdminCluster, NewCluster};
+use crate::model::{ClusterId, ClusterName, Labels};
 
 /// Makes a cluster. The name of another one is a conflict on `clusters.name`.
-pub fn create(conn: &mut Conn, id: ClusterId, name: &ClusterName, bootstrap: bool, now: Timestamp) -> Result<()> {
+pub fn create(conn: &mut Conn, id: ClusterId, new: &NewCluster, bootstrap: bool, now: Timestamp) -> Result<()> {
     let row = (
         clusters::id.eq(id.to_string()),
-        clusters::name.eq(name.as_str()),
+        clusters::name.eq(new.name.as_str()),
+        clusters::labels.eq(json(&new.labels)?),
         clusters::bootstrap.eq(bootstrap),
         clusters::created_at.eq(Time::from(now)),
     );
@@ -41,6 +42,15 @@ pub fn by_name(conn: &mut Conn, name: &ClusterName, now: Timestamp) -> Result<Op
     Ok(Some(row.with(tokens)))
 }
 
+/// Gives a cluster these labels and no others.
+pub fn set_labels(conn: &mut Conn, name: &ClusterName, labels: &Labels) -> Result<()> {
+    let row = clusters::table.filter(clusters::name.eq(name.as_str()));
+    match diesel::update(row).set(clusters::labels.eq(json(labels)?)).execute(conn)? {
+        0 => Err(Error::NotFound),
+        _ => Ok(()),
+    }
+}
+
 /// Removes a cluster, with its tokens.
 pub fn delete(conn: &mut Conn, name: &ClusterName) -> Result<ClusterId> {
     let row = clusters::table.filter(clusters::name.eq(name.as_str()));
@@ -58,13 +68,14 @@ pub(super) fn lock(conn: &mut Conn, id: ClusterId) -> Result<()> {
     }
 }
 
-type Columns = (clusters::id, clusters::name, clusters::bootstrap, clusters::created_at);
-const CLUSTER: Columns = (clusters::id, clusters::name, clusters::bootstrap, clusters::created_at);
+type Columns = (clusters::id, clusters::name, clusters::labels, clusters::bootstrap, clusters::created_at);
+const CLUSTER: Columns = (clusters::id, clusters::name, clusters::labels, clusters::bootstrap, clusters::created_at);
 
 #[derive(Queryable)]
 struct Row {
     id: Parsed<ClusterId>,
     name: Parsed<ClusterName>,
+    labels: Json<Labels>,
     bootstrap: bool,
     created_at: Time,
 }
@@ -74,6 +85,7 @@ impl Row {
         AdminCluster {
             id: self.id.0,
             name: self.name.0,
+            labels: self.labels.0,
             bootstrap: self.bootstrap,
             created_at: self.created_at.into(),
             tokens,

@@ -5,12 +5,11 @@ use std::sync::{Mutex, PoisonError};
 
 use diesel::prelude::*;
 use jiff::Timestamp;
-use serde::Serialize;
 use tracing::error;
 
 use super::schema::roles::dsl;
 use super::schema::{api_token_roles, api_tokens, roles, user_roles};
-use super::value::{Parsed, Time};
+use super::value::{Parsed, Time, json};
 use super::{Conn, Error, Result};
 use crate::access::everything;
 use crate::model::{Permission, Role, RoleName, RoleSpec};
@@ -113,10 +112,6 @@ pub(super) fn known(conn: &mut Conn, roles: &[RoleName], column: &str) -> Result
         true => Ok(names),
         false => Err(Error::Conflict(column.into())),
     }
-}
-
-fn json(value: &impl Serialize) -> Result<String> {
-    serde_json::to_string(value).map_err(|error| Error::Other(error.into()))
 }
 
 /// A role as it was written. What cannot be understood may have been a denial: such a role permits nothing and denies

@@ -79,6 +79,7 @@ diesel::table! {
         name -> Text,
         bootstrap -> Bool,
         created_at -> Timestamp,
+        labels -> Text,
     }
 }
 

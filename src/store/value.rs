@@ -9,6 +9,10 @@ use diesel::expression::AsExpression;
 use diesel::serialize::{self, Output, ToSql};
 use diesel::sql_types;
 use jiff::Timestamp;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::{Error, Result};
 
 /// A time in the database. Both databases keep microseconds; what is finer is cut off here, the same for both.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, AsExpression, FromSqlRow)]
@@ -60,4 +64,22 @@ where
     fn from_sql(bytes: DB::RawValue<'_>) -> deserialize::Result<Self> {
         Ok(Self(String::from_sql(bytes)?.parse()?))
     }
+}
+
+/// A text of the database as what it is the JSON of.
+#[derive(Debug, FromSqlRow)]
+pub(super) struct Json<T>(pub T);
+
+impl<DB: Backend, T: DeserializeOwned> FromSql<sql_types::Text, DB> for Json<T>
+where
+    String: FromSql<sql_types::Text, DB>,
+{
+    fn from_sql(bytes: DB::RawValue<'_>) -> deserialize::Result<Self> {
+        Ok(Self(serde_json::from_str(&String::from_sql(bytes)?)?))
+    }
+}
+
+/// The JSON of a value, to be written.
+pub(super) fn json(value: &impl Serialize) -> Result<String> {
+    serde_json::to_string(value).map_err(|error| Error::Other(error.into()))
 }

@@ -24,6 +24,7 @@ mod kubectl_table;
 mod lifecycle;
 mod local;
 mod local_files;
+mod operations;
 mod policy;
 mod proxy;
 mod request_info;

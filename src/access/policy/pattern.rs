@@ -26,6 +26,11 @@ enum Body {
     Glob(Box<Glob>),
 }
 
+/// Whether a name is this name, or matches this pattern.
+pub fn name_matches(pattern: &str, name: &str) -> bool {
+    Pattern::new(pattern).matches_text(name)
+}
+
 /// What stands before the first `*`, between the stars, and after the last.
 #[derive(Clone, Debug)]
 struct Glob {

@@ -15,7 +15,7 @@ use crate::central::clusters::no_such_cluster;
 use crate::central::state::Central;
 use crate::central::tokens::no_such_token;
 use crate::model::token::{
-    AdminCluster, AdminClusterList, AgentTokenList, CreatedAgentToken, NewAgentToken, NewCluster,
+    AdminCluster, AdminClusterList, AgentTokenList, ClusterChange, CreatedAgentToken, NewAgentToken, NewCluster,
 };
 use crate::model::{ClusterName, Failure};
 
@@ -40,7 +40,17 @@ pub async fn create(
     Extension(admin): Extension<Caller>,
     Strict(new): Strict<NewCluster>,
 ) -> Result<(StatusCode, Json<AdminCluster>), Failure> {
-    Ok((StatusCode::CREATED, Json(central.create_cluster(&admin, new.name).await?)))
+    Ok((StatusCode::CREATED, Json(central.create_cluster(&admin, new).await?)))
+}
+
+/// Other labels.
+pub async fn change(
+    State(central): State<Arc<Central>>,
+    Extension(admin): Extension<Caller>,
+    name: InPath,
+    Strict(change): Strict<ClusterChange>,
+) -> Result<Json<AdminCluster>, Failure> {
+    central.change_cluster(&admin, cluster(name)?, change).await.map(Json)
 }
 
 /// One cluster less.

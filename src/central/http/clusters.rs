@@ -55,13 +55,23 @@ pub async fn find(central: &Central, name: &str, caller: Caller) -> Result<(Entr
     Ok((entry, authorized))
 }
 
+/// Whether a cluster can be reached.
+pub fn status(central: &Central, entry: &Entry) -> ClusterStatus {
+    reachable(central, entry, central.directory.heard(entry.id).last_seen)
+}
+
+fn reachable(central: &Central, entry: &Entry, last_seen: Option<Timestamp>) -> ClusterStatus {
+    let recent = last_seen.is_some_and(|then| Timestamp::now().duration_since(then) < SILENCE);
+    if recent && central.registry.count(entry.id) > 0 { ClusterStatus::Online } else { ClusterStatus::Offline }
+}
+
 fn cluster(central: &Central, entry: &Entry) -> Cluster {
     let heard = central.directory.heard(entry.id);
     let tunnels = central.registry.count(entry.id);
-    let recent = heard.last_seen.is_some_and(|then| Timestamp::now().duration_since(then) < SILENCE);
-    let status = if tunnels > 0 && recent { ClusterStatus::Online } else { ClusterStatus::Offline };
+    let status = reachable(central, entry, heard.last_seen);
     Cluster {
         name: entry.name.clone(),
+        labels: entry.labels.as_ref().clone(),
         status,
         last_seen: heard.last_seen,
         agent_version: heard.agent_version,

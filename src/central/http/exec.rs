@@ -12,17 +12,17 @@ use http::request::Parts;
 use http::{HeaderMap, HeaderValue, header};
 use tokio_util::task::AbortOnDropHandle;
 
+use super::admission::{self, Refused};
 use super::clusters::{self, InPath};
 use super::exec_guarded::Guarded;
 use super::json::without_value;
 use super::{body, exec_files, exec_stream, recorded};
-use crate::access::{Authorized, certain_refusal};
+use crate::access::Authorized;
 use crate::central::audit::Durability;
 use crate::central::callers::Identified;
 use crate::central::directory::Entry;
 use crate::central::route::{self, Unanswered};
 use crate::central::state::Central;
-use crate::kubernetes::kubectl::CommandLine;
 use crate::model::audit::{AuditDecision, AuditKind, AuditRecord};
 use crate::model::exec::{CHUNK_BYTES, Stdin};
 use crate::model::{Announced, ClusterId, ErrorCode, ExecRequest, Failure, FileTree};
@@ -156,50 +156,15 @@ async fn admit(
     record.namespace.clone_from(&request.namespace);
     let refused = |failure| Refused { failure, logged: "not files that are accepted".into() };
     let files = request.tree().map_err(refused)?;
-    check(&cluster, request, files.as_ref(), record)?;
+    let command = admission::read(&request.command, record)?;
+    let named = command.admit(files.as_ref().map(FileTree::directory));
+    named.map_err(|refusal| Refused::invalid(refusal, "it names files that did not come with it"))?;
+    if let Some(operation) = &request.operation {
+        central.join_operation(operation, record).await?;
+    }
+    admission::permit(&command, &cluster, request.namespace.as_deref())?;
+    record.decision = Some(AuditDecision::Allowed);
     Ok((entry, cluster, files))
-}
-
-/// A command that does not run.
-struct Refused {
-    failure: Failure,
-    /// The reason without any argument, which may be a secret.
-    logged: String,
-}
-
-impl From<Failure> for Refused {
-    fn from(failure: Failure) -> Self {
-        Self { logged: failure.detail.clone(), failure }
-    }
-}
-
-/// Refuses a command line that runs nowhere, and a command that cannot succeed with the rights of the caller.
-fn check(
-    cluster: &Authorized<ClusterId>,
-    request: &ExecRequest,
-    files: Option<&FileTree>,
-    record: &mut AuditRecord,
-) -> Result<(), Refused> {
-    // Of what cannot be read nobody knows where its secrets stand. What begins with a dash is no verb.
-    let verb = request.command.first().filter(|word| !word.starts_with('-'));
-    record.verb = verb.map(|word| word.chars().take(32).collect());
-    let command = CommandLine::parse(&request.command).map_err(|refusal| Refused {
-        failure: Failure::new(ErrorCode::InvalidRequest, refusal.to_string()),
-        logged: "not a command line that runs remotely".into(),
-    })?;
-    record.command = Some(command.redacted());
-    command.admit(files.map(FileTree::directory)).map_err(|refusal| Refused {
-        failure: Failure::new(ErrorCode::InvalidRequest, refusal.to_string()),
-        logged: "it names files that did not come with it".into(),
-    })?;
-    let rights = cluster.rights();
-    match certain_refusal(rights, request.namespace.as_deref(), |namespace| command.needs(namespace)) {
-        None => {
-            record.decision = Some(AuditDecision::Allowed);
-            Ok(())
-        }
-        Some(why) => Err(Refused { failure: Failure::new(ErrorCode::Forbidden, why.clone()), logged: why }),
-    }
 }
 
 /// The request, strictly.

@@ -1,6 +1,7 @@
 //! The HTTP API: one table of routes, one mapping of errors, one file a noun.
 
 mod admin_clusters;
+mod admission;
 mod audit;
 mod auth;
 mod body;
@@ -18,7 +19,7 @@ mod guard;
 mod health;
 mod json;
 mod openapi;
-mod operation;
+mod operations;
 mod recorded;
 mod roles;
 mod routes;

@@ -1,14 +1,17 @@
 //! The description of the HTTP API (OpenAPI 3.1), made from the table of routes.
 
+mod operation;
+
 use serde_json::{Map, Value, json};
 use utoipa::openapi::RefOr;
 use utoipa::openapi::Schema;
 use utoipa::{PartialSchema, ToSchema};
 
 use super::caller::Right;
-use super::operation::{Answer, Operation, Schemas};
 use crate::model::version::VERSION;
 use crate::model::{ErrorCode, Problem};
+pub use operation::Operation;
+use operation::{Answer, Schemas};
 
 /// The name of the way in which callers show who they are.
 const BEARER: &str = "bearer";

@@ -11,10 +11,10 @@ use http::{StatusCode, header};
 use tower::{Service as _, service_fn};
 
 use super::caller::{Gate, Right, check};
-use super::operation::Operation;
+use super::openapi::Operation;
 use super::{
-    admin_clusters, audit, auth, can_i, clusters, error, exec, exec_websocket, gateway, guard, health, openapi, roles,
-    tokens, tunnel, users,
+    admin_clusters, audit, auth, can_i, clusters, error, exec, exec_websocket, gateway, guard, health, openapi,
+    operations, roles, tokens, tunnel, users,
 };
 use crate::central::agents::Agents;
 use crate::central::client_certificate::ClientCertificate;
@@ -24,11 +24,11 @@ use crate::model::audit::{AuditFilter, AuditPage, WriterList};
 use crate::model::role::RoleList;
 use crate::model::session::{Login, Me, PasswordChange, Refresh, Tokens};
 use crate::model::token::{
-    AdminCluster, AdminClusterList, AgentTokenList, ApiTokenList, CreatedAgentToken, CreatedApiToken, NewAgentToken,
-    NewApiToken, NewCluster,
+    AdminCluster, AdminClusterList, AgentTokenList, ApiTokenList, ClusterChange, CreatedAgentToken, CreatedApiToken,
+    NewAgentToken, NewApiToken, NewCluster,
 };
 use crate::model::user::{CreatedUser, NewUser, UserChange, UserList, UserRoles};
-use crate::model::{CanI, Cluster, ClusterList, ExecRequest, Role, RoleSpec, User, Verdict};
+use crate::model::{self, CanI, Cluster, ClusterList, ExecRequest, OperationRequest, Role, RoleSpec, User, Verdict};
 use crate::tunnel::TUNNEL_PATH;
 use crate::tunnel::control::{SERVICE_PATH, control_service};
 
@@ -107,6 +107,13 @@ fn table() -> Table {
             get(exec_websocket::run),
         ),
         (
+            post_("/operations", Caller, "Check a command for many clusters at once, before it is run in each")
+                .takes::<OperationRequest>()
+                .gives::<model::Operation>(200)
+                .fails(&[Forbidden, NotFound]),
+            post(operations::begin),
+        ),
+        (
             post_("/clusters/{name}/can-i", Caller, "Whether one may do a thing; admins may ask about any user")
                 .takes::<CanI>()
                 .gives::<Verdict>(200)
@@ -173,6 +180,13 @@ fn table() -> Table {
         (
             get_("/admin/clusters/{name}", Admin, "One cluster").gives::<AdminCluster>(200).fails(&[NotFound]),
             get(admin_clusters::show),
+        ),
+        (
+            Operation::new("patch", "/admin/clusters/{name}", Admin, "Set and remove labels of a cluster")
+                .takes::<ClusterChange>()
+                .gives::<AdminCluster>(200)
+                .fails(&[NotFound]),
+            patch(admin_clusters::change),
         ),
         (
             delete_("/admin/clusters/{name}", Admin, "Remove a cluster; all that runs on it ends")

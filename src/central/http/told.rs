@@ -4,7 +4,7 @@ use std::sync::{Arc, OnceLock};
 
 use crate::model::RoleName;
 use crate::model::session::{Login, PasswordChange, Refresh};
-use crate::model::token::{NewAgentToken, NewApiToken, NewCluster};
+use crate::model::token::{ClusterChange, NewAgentToken, NewApiToken, NewCluster};
 use crate::model::user::{NewUser, UserChange, UserRoles};
 use crate::model::{CanI, RoleSpec};
 
@@ -59,7 +59,18 @@ impl Told for UserChange {
 
 impl Told for NewCluster {
     fn told(&self) -> Option<String> {
-        Some(format!("cluster {}", self.name))
+        let labels: Vec<String> = self.labels.iter().map(|(key, value)| format!(" {key}={value}")).collect();
+        Some(format!("cluster {}{}", self.name, labels.concat()))
+    }
+}
+
+impl Told for ClusterChange {
+    fn told(&self) -> Option<String> {
+        let changes = self.labels.0.iter().map(|(key, value)| match value {
+            Some(value) => format!(" {key}={value}"),
+            None => format!(" {key}-"),
+        });
+        Some(format!("labels{}", changes.collect::<String>()))
     }
 }
 

@@ -2,6 +2,7 @@
 
 use clap::Subcommand;
 
+use super::labels::{self, Label, LabelArgs, to_set};
 use super::tokens::{self, AgentTokenCommand};
 use crate::cli::exit::{Exit, with_hint};
 use crate::cli::output::{self, Format, OutputArgs};
@@ -9,7 +10,7 @@ use crate::cli::prompt::confirm_deletion;
 use crate::cli::session::SessionArgs;
 use crate::client::ClientError;
 use crate::model::token::{AdminCluster, NewAgentToken, NewCluster};
-use crate::model::{ClusterName, ErrorCode};
+use crate::model::{ClusterName, ErrorCode, Labels};
 
 /// What to do with clusters.
 #[derive(Subcommand)]
@@ -21,7 +22,12 @@ pub enum AdminClustersCommand {
     Create {
         /// Its name
         name: ClusterName,
+        /// Labels that it has from the start, KEY=VALUE, with commas between them
+        #[arg(long, value_delimiter = ',', value_name = "LABEL")]
+        labels: Vec<Label>,
     },
+    /// Set and remove labels of a cluster, by which several are chosen at once
+    Label(LabelArgs),
     /// Show one cluster
     Show {
         /// Its name
@@ -46,7 +52,8 @@ pub enum AdminClustersCommand {
 pub async fn run(session: &SessionArgs, command: AdminClustersCommand) -> anyhow::Result<Exit> {
     match command {
         AdminClustersCommand::List(args) => list(session, args.output).await,
-        AdminClustersCommand::Create { name } => create(session, name).await,
+        AdminClustersCommand::Create { name, labels } => create(session, name, to_set(labels)?).await,
+        AdminClustersCommand::Label(args) => labels::run(session, args).await,
         AdminClustersCommand::Show { name, output } => {
             let cluster = session.resolve()?.client().await?.admin_cluster(&name).await.map_err(not_found)?;
             output::print(&match output.output {
@@ -70,11 +77,11 @@ pub fn not_found(error: ClientError) -> anyhow::Error {
     with_hint(error, ErrorCode::NotFound, "mk8s admin clusters list")
 }
 
-async fn create(session: &SessionArgs, name: ClusterName) -> anyhow::Result<Exit> {
+async fn create(session: &SessionArgs, name: ClusterName, labels: Labels) -> anyhow::Result<Exit> {
     let session = session.resolve()?;
     let client = session.client().await?;
     let hint = format!("another name, or mk8s admin clusters token create {name} for the one that exists");
-    let new = NewCluster { name: name.clone() };
+    let new = NewCluster { name: name.clone(), labels };
     client.create_cluster(&new).await.map_err(|error| with_hint(error, ErrorCode::Conflict, &hint))?;
     // Should the token fail, the cluster is there: that is said first.
     eprintln!("created cluster {:?}", name.as_str());
@@ -110,6 +117,7 @@ fn describe(cluster: &AdminCluster) -> String {
     output::fields(&[
         ("Name", cluster.name.to_string()),
         ("ID", cluster.id.to_string()),
+        ("Labels", output::labels(&cluster.labels)),
         ("Tokens", cluster.tokens.to_string()),
         ("Declared by", declared_by(cluster.bootstrap).into()),
         ("Created", format!("{:.0} ({})", cluster.created_at, output::ago(Some(cluster.created_at)))),

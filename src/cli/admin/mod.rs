@@ -3,6 +3,7 @@
 mod apply;
 mod clusters;
 mod install;
+mod labels;
 mod roles;
 mod tokens;
 mod users;
@@ -12,8 +13,10 @@ use clap::Subcommand;
 pub use roles::listed as listed_roles;
 
 use super::exit::Exit;
-use super::serve;
 use super::session::SessionArgs;
+#[cfg(target_os = "linux")]
+use crate::cli::serve;
+#[cfg(target_os = "linux")]
 use crate::config::CentralFlags;
 
 /// What to administer.
@@ -32,6 +35,7 @@ pub enum AdminCommand {
     ///
     /// Works on the database of the configuration, and needs no login. The user of bootstrap.admin_email gets a new
     /// password, written to initial-admin-password in the data directory, and the role admin; it is made if it is gone.
+    #[cfg(target_os = "linux")]
     Recover(CentralFlags),
 }
 
@@ -41,6 +45,7 @@ pub async fn run(session: &SessionArgs, command: AdminCommand) -> anyhow::Result
         AdminCommand::Users(command) => users::run(session, command).await,
         AdminCommand::Roles(command) => roles::run(session, command).await,
         AdminCommand::Clusters(command) => clusters::run(session, command).await,
+        #[cfg(target_os = "linux")]
         AdminCommand::Recover(flags) => serve::recover_admin(&flags).await,
     }
 }

@@ -60,7 +60,7 @@ async fn created_things_are_read() {
             "created_at":"2026-01-02T15:04:05Z","tokens":0}"#,
     )
     .await;
-    let new = crate::model::token::NewCluster { name: "dev".parse().unwrap() };
+    let new = crate::model::token::NewCluster::named("dev".parse().unwrap());
     assert_eq!(client(&server, access()).create_cluster(&new).await.unwrap().name.as_str(), "dev");
     assert!(server.last().ends_with("{\"name\":\"dev\"}"));
 }

@@ -31,6 +31,11 @@ fn by_begin(conn: &mut Conn, filter: &AuditFilter, before: Option<&str>, limit: 
     Ok(AuditPage { records: joined(conn, &ids)?, next })
 }
 
+/// What is recorded of one request.
+pub fn record(conn: &mut Conn, id: &str) -> Result<Option<AuditRecord>> {
+    Ok(joined(conn, &[id.to_owned()])?.pop())
+}
+
 /// Goes through the outcomes, and keeps those whose request the filter wants.
 fn by_outcome(
     conn: &mut Conn,

@@ -1,23 +1,32 @@
 //! Clusters.
 
 use super::{Db, assert_conflict, assert_not_found, at, hash, on_both};
-use crate::model::token::AgentToken;
-use crate::model::{ClusterId, ClusterName, TokenId};
+use crate::model::token::{AgentToken, NewCluster};
+use crate::model::{ClusterId, ClusterName, Labels, TokenId};
 use crate::store::{agent_tokens, clusters};
 
 on_both! {
     clusters_are_listed_by_name_with_their_valid_tokens
     a_name_belongs_to_one_cluster
     a_cluster_takes_its_tokens_with_it
+    labels_are_those_that_were_set_last
 }
 
 fn name(text: &str) -> ClusterName {
     text.parse().unwrap()
 }
 
+fn new(text: &str) -> NewCluster {
+    NewCluster { name: name(text), labels: labels(r#"{"env":"prod"}"#) }
+}
+
+fn labels(json: &str) -> Labels {
+    serde_json::from_str(json).unwrap()
+}
+
 async fn create(db: &Db, text: &'static str, bootstrap: bool) -> ClusterId {
     let id = ClusterId::generate();
-    db.write(move |c| clusters::create(c, id, &name(text), bootstrap, at(1))).await.unwrap();
+    db.write(move |c| clusters::create(c, id, &new(text), bootstrap, at(1))).await.unwrap();
     id
 }
 
@@ -56,7 +65,7 @@ async fn clusters_are_listed_by_name_with_their_valid_tokens(db: Db) {
 
 async fn a_name_belongs_to_one_cluster(db: Db) {
     create(&db, "dev", false).await;
-    let again = db.write(|c| clusters::create(c, ClusterId::generate(), &name("dev"), false, at(1))).await;
+    let again = db.write(|c| clusters::create(c, ClusterId::generate(), &new("dev"), false, at(1))).await;
     assert_conflict(again, "clusters.name");
 }
 
@@ -70,4 +79,20 @@ async fn a_cluster_takes_its_tokens_with_it(db: Db) {
     let again = create(&db, "dev", false).await;
     assert_ne!(again, dev);
     add_token(&db, again, "1", None).await;
+}
+
+async fn labels_are_those_that_were_set_last(db: Db) {
+    create(&db, "dev", false).await;
+    create(&db, "prod", false).await;
+    let seen =
+        || async { db.read(|c| clusters::list(c, at(1))).await.unwrap().into_iter().map(|cluster| cluster.labels) };
+    let before = labels(r#"{"env":"prod"}"#);
+    assert_eq!(seen().await.collect::<Vec<_>>(), [before.clone(), before.clone()]);
+    let after = labels(r#"{"a.b/c":"","tier":"web"}"#);
+    let set = |text: &'static str| {
+        db.write(move |c| clusters::set_labels(c, &name(text), &labels(r#"{"a.b/c":"","tier":"web"}"#)))
+    };
+    set("dev").await.unwrap();
+    assert_eq!(seen().await.collect::<Vec<_>>(), [after, before]);
+    assert_not_found(set("nosuch").await);
 }

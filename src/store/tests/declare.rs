@@ -1,7 +1,7 @@
 //! Clusters and tokens that the configuration declares.
 
 use super::{Db, assert_conflict, at, hash, on_both};
-use crate::model::token::AgentToken;
+use crate::model::token::{AgentToken, NewCluster};
 use crate::model::{ClusterId, TokenId};
 use crate::store::{Result, agent_tokens, clusters};
 
@@ -120,7 +120,7 @@ async fn made_by_an_admin(db: &Db, name: &'static str, token: &'static str) -> C
         last_used_at: None,
     };
     db.write(move |c| {
-        clusters::create(c, id, &name.parse().unwrap(), false, at(0))?;
+        clusters::create(c, id, &NewCluster::named(name.parse().unwrap()), false, at(0))?;
         agent_tokens::create(c, id, &hash(token), &info)
     })
     .await

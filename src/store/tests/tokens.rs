@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use super::{Db, assert_conflict, assert_not_found, at, email, hash, on_both, role_names};
-use crate::model::token::{AgentToken, ApiToken};
+use crate::model::token::{AgentToken, ApiToken, NewCluster};
 use crate::model::{ClusterId, TokenId, UserId};
 use crate::store::{Result, agent_tokens, api_tokens, callers, clusters, users};
 
@@ -130,7 +130,7 @@ fn agent_token(created: i64, expires: Option<i64>) -> AgentToken {
 
 async fn cluster(db: &Db, name: &'static str) -> ClusterId {
     let id = ClusterId::generate();
-    db.write(move |c| clusters::create(c, id, &name.parse().unwrap(), false, at(0))).await.unwrap();
+    db.write(move |c| clusters::create(c, id, &NewCluster::named(name.parse().unwrap()), false, at(0))).await.unwrap();
     id
 }
 

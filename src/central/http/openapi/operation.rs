@@ -4,7 +4,7 @@ use utoipa::openapi::RefOr;
 use utoipa::openapi::{Ref, Schema};
 use utoipa::{PartialSchema, ToSchema};
 
-use super::caller::Right;
+use crate::central::http::caller::Right;
 use crate::model::ErrorCode;
 
 /// The schemas that a description names.
