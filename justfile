@@ -29,6 +29,10 @@ test:
 bench *names:
     cargo bench --locked --bench mk8s -- {{ names }}
 
+# Check that the client compiles for Windows and macOS.
+portable:
+    tests/portable/check
+
 # Kill the agent, and central on both databases, 200 times each under load, and see that nothing is lost; an hour.
 torture:
     MK8S_TEST_KILLS=200 cargo test --locked --test it kills -- --nocapture

@@ -2,7 +2,7 @@
 //!
 //! The rooms of the program, from the ground up. A room imports only rooms that stand
 //! above it in this list; `tests/it/architecture.rs` keeps it so. `docs/architecture.md`
-//! follows one command through all of them.
+//! follows one command through all of them. Servers run on Linux; elsewhere the program is a client, without their rooms.
 
 /// What the product talks about: clusters, exec requests, error codes. Types without I/O.
 pub mod model;
@@ -23,18 +23,22 @@ pub mod kubernetes;
 pub mod access;
 
 /// The agent protocol, both ends: the reversed HTTP/2 connection and what travels on it.
+#[cfg(target_os = "linux")]
 pub mod tunnel;
 
 /// The database, SQLite or PostgreSQL: the only room that knows diesel.
+#[cfg(target_os = "linux")]
 pub mod store;
 
 /// The HTTP client of central.
 pub mod client;
 
 /// The role in each cluster: dials central and runs kubectl.
+#[cfg(target_os = "linux")]
 pub mod agent;
 
 /// The hub: knows clusters, decides, forwards.
+#[cfg(target_os = "linux")]
 pub mod central;
 
 /// The command line: parse, call, print.

@@ -4,7 +4,6 @@ use std::io::Write as _;
 use std::process::ExitCode;
 
 use super::session::{TOKEN_VARIABLE, environment_token_is_set};
-use crate::agent::AgentError;
 use crate::client::ClientError;
 use crate::config::{ConfigError, LockError};
 use crate::model::ErrorCode;
@@ -94,6 +93,18 @@ pub fn with_hint(error: ClientError, code: ErrorCode, hint: &str) -> anyhow::Err
     }
 }
 
+/// The failure of an agent whose central is not trusted, or which central has refused with this code.
+#[cfg(target_os = "linux")]
+pub fn of_agent(
+    error: impl std::error::Error + Send + Sync + 'static,
+    is_untrusted: bool,
+    code: Option<ErrorCode>,
+) -> anyhow::Error {
+    let (exit, hint) = if is_untrusted { untrusted() } else { (code.map_or(Exit::FAILURE, of_code), None) };
+    let what = error.to_string();
+    anyhow::Error::from(error).context(CliError { what, hint, exit })
+}
+
 /// How the program ends because of a failure.
 pub fn of(error: &anyhow::Error) -> Exit {
     classify(error).0
@@ -133,9 +144,6 @@ fn classify(error: &anyhow::Error) -> (Exit, Option<String>) {
     }
     if error.downcast_ref::<ConfigError>().is_some() {
         return (Exit::USAGE, None);
-    }
-    if let Some(error) = error.downcast_ref::<AgentError>() {
-        return if error.is_untrusted() { untrusted() } else { (error.code().map_or(Exit::FAILURE, of_code), None) };
     }
     match error.downcast_ref::<LockError>() {
         Some(LockError::File(_)) => return (Exit::USAGE, None),

@@ -1,8 +1,12 @@
 //! `mk8s kubectl`: a kubectl that runs in the cluster and looks as if it ran here.
 
+#[cfg(unix)]
 mod attached;
+#[cfg(unix)]
 mod escape;
+#[cfg(unix)]
 mod screen;
+#[cfg(unix)]
 mod terminal;
 
 use std::ffi::OsString;
@@ -16,9 +20,12 @@ use super::files::LocalFiles;
 use super::runtime::until_signal;
 use super::session::SessionArgs;
 use crate::client::{ExecReader, ExecWriter};
-use crate::kubernetes::kubectl::{wants_stdin, wants_terminal};
+use crate::kubernetes::kubectl::wants_stdin;
+#[cfg(unix)]
+use crate::kubernetes::kubectl::wants_terminal;
 use crate::model::exec::{CHUNK_BYTES, Stdin};
 use crate::model::{ErrorCode, ExecEnd, ExecOutput, ExecRequest, Failure};
+#[cfg(unix)]
 use terminal::Terminal;
 
 /// The end of `mk8s help kubectl`.
@@ -41,6 +48,7 @@ pub async fn run(session: &SessionArgs, args: Vec<OsString>) -> anyhow::Result<E
     let command = args.into_iter().map(utf8).collect::<Result<Vec<String>, _>>()?;
     let input = wants_stdin(&command);
     // Without a terminal here kubectl has none there either, and says so.
+    #[cfg(unix)]
     let terminal = wants_terminal(&command).then(Terminal::of_stdin).flatten();
     let local = LocalFiles::of(&command)?;
     let (files, directory) = local.announced();
@@ -50,6 +58,7 @@ pub async fn run(session: &SessionArgs, args: Vec<OsString>) -> anyhow::Result<E
     request.tree().map_err(usage)?;
     let session = session.resolve()?;
     let cluster = session.cluster()?;
+    #[cfg(unix)]
     if let Some(terminal) = terminal {
         return attached::run(&session, &cluster, request, &local, terminal).await;
     }

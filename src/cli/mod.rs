@@ -9,6 +9,7 @@ mod completion;
 mod config;
 mod cp;
 mod credential;
+#[cfg(target_os = "linux")]
 mod demo;
 mod exit;
 mod files;
@@ -24,6 +25,7 @@ mod prompt;
 mod proxy;
 mod refresh;
 mod runtime;
+#[cfg(target_os = "linux")]
 mod serve;
 mod session;
 mod shell;
@@ -93,9 +95,11 @@ enum Command {
     #[command(subcommand)]
     Admin(admin::AdminCommand),
     /// Run a server
+    #[cfg(target_os = "linux")]
     #[command(subcommand)]
     Serve(serve::ServeCommand),
     /// Run central and an agent for the current kube context, on this machine only
+    #[cfg(target_os = "linux")]
     Demo(demo::DemoArgs),
     /// Write, check or show a configuration
     Config(config::ConfigArgs),
@@ -163,7 +167,9 @@ fn dispatch(cli: Cli, kubectl: Vec<OsString>) -> anyhow::Result<Exit> {
         Command::Shell(args) => runtime::client(shell::run(&session, args)),
         Command::Audit(args) => runtime::client(audit::run(&session, *args)),
         Command::Admin(command) => runtime::client(admin::run(&session, command)),
+        #[cfg(target_os = "linux")]
         Command::Serve(command) => serve::run(command),
+        #[cfg(target_os = "linux")]
         Command::Demo(args) => runtime::central(demo::run(args)),
         Command::Config(args) => config::run(args).map(|()| Exit::OK),
         Command::Completion(args) => completion::run(args, &mut Cli::command()),

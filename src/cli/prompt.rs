@@ -4,7 +4,6 @@ use std::io::{self, BufRead, IsTerminal as _, Read as _, Write as _};
 
 use anyhow::Context as _;
 use clap::Args;
-use nix::sys::signal::{SigSet, SigmaskHow, Signal};
 use secrecy::zeroize::Zeroizing;
 
 use super::exit::{CliError, Exit};
@@ -131,15 +130,28 @@ pub fn confirm_deletion(kind: &str, name: &str, yes: bool) -> anyhow::Result<()>
 }
 
 fn hidden(prompt: &str) -> anyhow::Result<Password> {
-    // At Ctrl-C rpassword raises SIGINT before it has put the terminal back: the signal has to wait until it has.
-    let mask = SigSet::from(Signal::SIGINT).thread_swap_mask(SigmaskHow::SIG_BLOCK)?;
-    let text = rpassword::prompt_password(prompt);
-    mask.thread_set_mask()?;
+    let text = without_interrupts(|| rpassword::prompt_password(prompt))?;
     let text = text.context("cannot read the password from the terminal")?;
     match text.is_empty() {
         false => Ok(Password::from(text)),
         true => Err(CliError { what: "the password is empty".into(), hint: None, exit: Exit::USAGE }.into()),
     }
+}
+
+/// At Ctrl-C rpassword raises SIGINT before it has put the terminal back: the signal has to wait until it has.
+#[cfg(unix)]
+fn without_interrupts<T>(work: impl FnOnce() -> T) -> io::Result<T> {
+    use nix::sys::signal::{SigSet, SigmaskHow, Signal};
+    let mask = SigSet::from(Signal::SIGINT).thread_swap_mask(SigmaskHow::SIG_BLOCK)?;
+    let result = work();
+    mask.thread_set_mask()?;
+    Ok(result)
+}
+
+/// Windows has no such signal.
+#[cfg(not(unix))]
+fn without_interrupts<T>(work: impl FnOnce() -> T) -> io::Result<T> {
+    Ok(work())
 }
 
 /// A line of at most 1 MiB, without its end.

@@ -3,11 +3,7 @@
 use std::future::Future;
 
 use anyhow::Context as _;
-use nix::sys::resource::{Resource, getrlimit, setrlimit};
-use nix::sys::signal::{SigSet, Signal};
 use tokio::runtime::{Builder, Runtime};
-use tokio::signal::unix::{SignalKind, signal};
-use tracing::warn;
 
 use super::exit::Exit;
 
@@ -16,15 +12,20 @@ use super::exit::Exit;
 /// Ctrl-C is for the first thread alone: while a password is typed that one lets it wait until the terminal is as it was,
 /// and a thread that looks up a name must not end the program before.
 pub fn client<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
-    let without_interrupts = || {
+    let mut builder = Builder::new_current_thread();
+    #[cfg(unix)]
+    builder.on_thread_start(|| {
+        use nix::sys::signal::{SigSet, Signal};
         // It fails for no set of signals that there is.
         let _ = SigSet::from(Signal::SIGINT).thread_block();
-    };
-    run(Builder::new_current_thread().enable_all().on_thread_start(without_interrupts).build(), work)
+    });
+    run(builder.enable_all().build(), work)
 }
 
 /// Runs something that lasts until it is interrupted, or told to end.
+#[cfg(unix)]
 pub async fn until_signal(work: impl Future<Output = anyhow::Result<Exit>>) -> anyhow::Result<Exit> {
+    use tokio::signal::unix::{SignalKind, signal};
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
     tokio::select! {
@@ -34,23 +35,50 @@ pub async fn until_signal(work: impl Future<Output = anyhow::Result<Exit>>) -> a
     }
 }
 
+/// Runs something that lasts until it is interrupted.
+#[cfg(not(unix))]
+pub async fn until_signal(work: impl Future<Output = anyhow::Result<Exit>>) -> anyhow::Result<Exit> {
+    tokio::select! {
+        exit = work => exit,
+        interrupted = tokio::signal::ctrl_c() => interrupted.map(|()| Exit::INTERRUPTED).map_err(Into::into),
+    }
+}
+
+/// While it is kept, Ctrl-C and the end of the terminal are for the program that was started and not for this one;
+/// handlers, unlike ignored signals, are not inherited.
+#[cfg(unix)]
+pub fn keep_signals() -> [std::io::Result<tokio::signal::unix::Signal>; 3] {
+    use tokio::signal::unix::{SignalKind, signal};
+    [SignalKind::interrupt(), SignalKind::quit(), SignalKind::hangup()].map(signal)
+}
+
+/// The same where Ctrl-C is all that there is.
+#[cfg(not(unix))]
+pub fn keep_signals() -> std::io::Result<tokio::signal::windows::CtrlC> {
+    tokio::signal::windows::ctrl_c()
+}
+
 /// Runs an agent: a server on one thread besides that of this call. What it does is to wait, and to hand on bytes, of
 /// which one thread moves hundreds of mebibytes a second; a second one would mostly wake up to find nothing to do.
+#[cfg(target_os = "linux")]
 pub fn agent<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
     serve(Builder::new_multi_thread().worker_threads(1), work)
 }
 
 /// Runs a central, on as many threads as there are processors.
+#[cfg(target_os = "linux")]
 pub fn central<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
     serve(&mut Builder::new_multi_thread(), work)
 }
 
 /// Runs a server, with as many descriptors as it may have: each request of a client may be a connection of its own, and
 /// service managers begin with 1,024 for programs that know no more.
+#[cfg(target_os = "linux")]
 fn serve<T>(builder: &mut Builder, work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
+    use nix::sys::resource::{Resource, getrlimit, setrlimit};
     let descriptors = getrlimit(Resource::RLIMIT_NOFILE);
     if let Err(error) = descriptors.and_then(|(_, most)| setrlimit(Resource::RLIMIT_NOFILE, most, most)) {
-        warn!(%error, "the limit of open files stays as it is");
+        tracing::warn!(%error, "the limit of open files stays as it is");
     }
     run(builder.enable_all().build(), work)
 }

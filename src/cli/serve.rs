@@ -4,7 +4,7 @@ use clap::Subcommand;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
-use super::exit::Exit;
+use super::exit::{self, Exit};
 use super::runtime;
 use crate::agent::AgentError;
 use crate::central::CentralError;
@@ -67,7 +67,10 @@ pub async fn recover_admin(flags: &CentralFlags) -> anyhow::Result<Exit> {
 pub async fn run_agent(config: AgentConfig, stop: CancellationToken) -> anyhow::Result<()> {
     agent::run(config, stop).await.map_err(|error| match error {
         AgentError::Config(error) => error.into(),
-        error => error.into(),
+        error => {
+            let (is_untrusted, code) = (error.is_untrusted(), error.code());
+            exit::of_agent(error, is_untrusted, code)
+        }
     })
 }
 

@@ -8,12 +8,11 @@ use std::process::ExitStatus;
 use anyhow::Context as _;
 use clap::{Args, ValueEnum};
 use tokio::process::Command;
-use tokio::signal::unix::{SignalKind, signal};
 
 use super::exit::{CliError, Exit};
 use super::kubeconfig::{PREFIX, ask, hub};
-use super::output;
 use super::session::{Session, SessionArgs};
+use super::{output, runtime};
 use crate::config::{KubeconfigFile, paths, private_file};
 use crate::kubernetes::kubeconfig::{Hub, MAX_BYTES, Wanted, edit};
 use crate::model::ClusterName;
@@ -82,8 +81,7 @@ pub async fn run(session: &SessionArgs, args: ShellArgs) -> anyhow::Result<Exit>
     let shell = env::var_os("SHELL").filter(|shell| !shell.is_empty()).unwrap_or_else(|| "/bin/sh".into());
     let (program, arguments) =
         args.command.split_first().map_or((&shell, [].as_slice()), |(first, rest)| (first, rest));
-    // Ctrl-C, and the end of the terminal, are for the shell; handlers, unlike ignored signals, are not inherited.
-    let _kept = [SignalKind::interrupt(), SignalKind::quit(), SignalKind::hangup()].map(signal);
+    let _kept = runtime::keep_signals();
     let mut child =
         Command::new(program).args(arguments).envs(variables(&session, &name, &file)?).spawn().map_err(|error| {
             CliError { what: format!("cannot run {}: {error}", program.display()), hint: None, exit: Exit(127) }
@@ -132,8 +130,11 @@ impl Shell {
 }
 
 fn code(status: ExitStatus) -> Exit {
-    use std::os::unix::process::ExitStatusExt as _;
-    let code = status.code().or_else(|| status.signal().map(|signal| 128 + signal));
+    #[cfg(unix)]
+    let signal = std::os::unix::process::ExitStatusExt::signal(&status);
+    #[cfg(not(unix))]
+    let signal: Option<i32> = None;
+    let code = status.code().or_else(|| signal.map(|signal| 128 + signal));
     Exit(code.and_then(|code| u8::try_from(code).ok()).unwrap_or(Exit::FAILURE.0))
 }
 

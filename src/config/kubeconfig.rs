@@ -2,14 +2,13 @@
 
 use std::fs::{self, OpenOptions};
 use std::io::{ErrorKind, Read as _};
-use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use super::error::ConfigError;
 use super::lock::LockError;
 use super::paths;
-use super::private_file::{create_directory, directory, follow, rewrite};
+use super::private_file::{create_directory, directory, follow, private, rewrite};
 
 /// How long another program may hold the lock; kubectl holds it for milliseconds.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -53,7 +52,7 @@ impl KubeconfigFile {
         for name in names {
             create_directory(&directory(&name)).map_err(|e| ConfigError::write(&name, e))?;
             loop {
-                match OpenOptions::new().write(true).create_new(true).mode(0o600).open(&name) {
+                match private(OpenOptions::new().write(true).create_new(true)).open(&name) {
                     Ok(_) => break,
                     Err(e) if e.kind() == ErrorKind::AlreadyExists => {}
                     Err(e) => return Err(ConfigError::write(&name, e).into()),

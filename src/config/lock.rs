@@ -1,15 +1,12 @@
 //! The lock beside the client's state: commands that read, change and write it do so one after the other.
 
-use std::fs::{File, OpenOptions};
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use nix::errno::Errno;
-use nix::fcntl::{Flock, FlockArg};
-
 use super::error::ConfigError;
-use super::private_file::{create_directory, directory, follow};
+use super::private_file::{create_directory, directory, follow, private};
 
 /// How long another command may hold the lock.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -44,7 +41,7 @@ pub enum LockError {
 /// The right to change the client's state, until it is dropped. The file stays: removing it would let two commands
 /// lock two files of one name.
 #[derive(Debug)]
-pub struct StateLock(#[allow(dead_code)] Flock<File>);
+pub struct StateLock(#[allow(dead_code)] File);
 
 impl StateLock {
     /// Takes the lock of the state at `path`, and waits a while for it.
@@ -56,18 +53,19 @@ impl StateLock {
     }
 
     async fn take_within(path: &Path, patience: Duration) -> Result<Self, LockError> {
-        let (name, mut file) = open(path)?;
+        let (name, file) = open(path)?;
         let since = Instant::now();
         loop {
-            file = match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
-                Ok(lock) => return Ok(Self(lock)),
-                Err((file, Errno::EWOULDBLOCK | Errno::EINTR)) => file,
-                Err((_, error)) => return Err(ConfigError::write(&name, error.into()).into()),
-            };
+            match file.try_lock() {
+                Ok(()) => return Ok(Self(file)),
+                Err(TryLockError::WouldBlock) => {}
+                Err(TryLockError::Error(error)) if error.kind() == ErrorKind::Interrupted => {}
+                Err(TryLockError::Error(error)) => return Err(ConfigError::write(&name, error).into()),
+            }
             if since.elapsed() >= patience {
                 return Err(LockError::Busy { file: name, waited: patience });
             }
-            // flock(2) itself would hold up the runtime, and Ctrl-C with it.
+            // To wait in the kernel would hold up the runtime, and Ctrl-C with it.
             tokio::time::sleep(INTERVAL).await;
         }
     }
@@ -80,7 +78,7 @@ fn open(path: &Path) -> Result<(PathBuf, File), ConfigError> {
     name.push(".lock");
     let name = PathBuf::from(name);
     let file = create_directory(&directory(&name))
-        .and_then(|()| OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(&name));
+        .and_then(|()| private(OpenOptions::new().write(true).create(true).truncate(false)).open(&name));
     match file {
         Ok(file) => Ok((name, file)),
         Err(error) => Err(ConfigError::write(&name, error)),

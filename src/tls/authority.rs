@@ -1,8 +1,7 @@
 //! The development authority: a private CA in `data_dir/tls` that signs central's own certificate.
 
-use std::fs;
+use std::fs::{self, OpenOptions};
 use std::io::Write as _;
-use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 use rcgen::{
@@ -12,6 +11,7 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject as _};
 
 use super::TlsError;
 use super::identity::Identity;
+use crate::config::private_file::private;
 
 const CA_CERT: &str = "ca.crt";
 const CA_KEY: &str = "ca.key";
@@ -77,8 +77,8 @@ fn create(dir: &Path, cert_file: &Path, key_file: &Path) -> Result<(), TlsError>
     valid_for_days(&mut params, 3650);
     let key = KeyPair::generate()?;
     let cert = params.self_signed(&key)?;
-    write(key_file, &key.serialize_pem(), 0o600)?;
-    write(cert_file, &cert.pem(), 0o644)
+    write(key_file, &key.serialize_pem(), private)?;
+    write(cert_file, &cert.pem(), |options| options)
 }
 
 /// Valid from an hour ago, for clocks that are a little behind.
@@ -94,11 +94,11 @@ fn read(path: &Path) -> Result<String, TlsError> {
 }
 
 /// Replaces a file in one step.
-fn write(path: &Path, text: &str, mode: u32) -> Result<(), TlsError> {
+fn write(path: &Path, text: &str, access: fn(&mut OpenOptions) -> &mut OpenOptions) -> Result<(), TlsError> {
     let failed = |source| TlsError::File { action: "write", path: path.into(), source };
     let temporary = path.with_extension(format!("{}.tmp", std::process::id()));
-    let mut file =
-        fs::OpenOptions::new().write(true).create(true).truncate(true).mode(mode).open(&temporary).map_err(failed)?;
+    let mut options = OpenOptions::new();
+    let mut file = access(options.write(true).create(true).truncate(true)).open(&temporary).map_err(failed)?;
     file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).map_err(failed)?;
     fs::rename(&temporary, path).map_err(failed)
 }

@@ -4,10 +4,11 @@
 //! links that were made first and written through then. So here no link is ever made, none is followed, and a name that
 //! would lead elsewhere ends the copy.
 
+mod names;
+
+use std::ffi::OsString;
 use std::fs::{self, OpenOptions};
 use std::io::{self, Read};
-use std::os::unix::ffi::OsStrExt as _;
-use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 use tar::{Archive, Entry, EntryType};
@@ -80,25 +81,25 @@ pub fn unpack(archive: impl Read, from: &str, to: &Path, warn: &dyn Fn(String)) 
 }
 
 /// The parts of a name behind those of the path that was asked for.
-fn below(name: &[u8], prefix: &[&[u8]]) -> Result<Vec<Vec<u8>>, UnpackError> {
+fn below(name: &[u8], prefix: &[&[u8]]) -> Result<Vec<OsString>, UnpackError> {
     let outside = || UnpackError::Outside(String::from_utf8_lossy(name).into_owned());
     let parts: Vec<&[u8]> = name.split(|byte| *byte == b'/').filter(|part| !matches!(*part, b"" | b".")).collect();
     if name.starts_with(b"/") || parts.contains(&b"..".as_slice()) {
         return Err(outside());
     }
     let rest = parts.strip_prefix(prefix).ok_or_else(outside)?;
-    Ok(rest.iter().map(|part| part.to_vec()).collect())
+    rest.iter().map(|part| names::local(part).ok_or_else(outside)).collect()
 }
 
 /// A place at or below the destination.
 struct Place<'a> {
     root: &'a Path,
-    parts: Vec<Vec<u8>>,
+    parts: Vec<OsString>,
 }
 
 impl Place<'_> {
     fn path(&self) -> PathBuf {
-        self.parts.iter().fold(self.root.to_owned(), |path, part| path.join(std::ffi::OsStr::from_bytes(part)))
+        self.parts.iter().fold(self.root.to_owned(), |path, part| path.join(part))
     }
 
     /// Makes the directory, and those above it up to the destination, none of which may be a link.
@@ -106,7 +107,7 @@ impl Place<'_> {
         let mut path = self.root.to_owned();
         fs::create_dir_all(&path).map_err(|error| UnpackError::Write { path: path.clone(), error })?;
         for part in &self.parts {
-            path.push(std::ffi::OsStr::from_bytes(part));
+            path.push(part);
             match fs::create_dir(&path) {
                 Ok(()) => {}
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists && is_directory(&path) => {}
@@ -131,19 +132,20 @@ impl Place<'_> {
             if path.is_dir() {
                 let name = entry.path_bytes();
                 let name = name.rsplit(|byte| *byte == b'/').next().unwrap_or_default();
-                path.push(std::ffi::OsStr::from_bytes(name));
-                options.custom_flags(nix::libc::O_NOFOLLOW);
+                let outside = || UnpackError::Outside(String::from_utf8_lossy(name).into_owned());
+                path.push(names::local(name).ok_or_else(outside)?);
+                names::no_links(&mut options);
             }
         } else {
             if fs::symlink_metadata(&path).is_ok_and(|found| !found.is_file()) {
                 let error = io::Error::new(io::ErrorKind::AlreadyExists, "something other than a file is there");
                 return Err(UnpackError::Write { path, error });
             }
-            options.custom_flags(nix::libc::O_NOFOLLOW);
+            names::no_links(&mut options);
         }
         let failed = |error| UnpackError::Write { path: path.clone(), error };
-        let mode = entry.header().mode().unwrap_or(0o644) & 0o777;
-        let mut file = options.write(true).create(true).truncate(true).mode(mode).open(&path).map_err(failed)?;
+        names::with_mode(&mut options, entry.header().mode().unwrap_or(0o644) & 0o777);
+        let mut file = options.write(true).create(true).truncate(true).open(&path).map_err(failed)?;
         // Which of both sides failed is told apart by hand: the archive ends too early, or the disk is full.
         let mut buffer = vec![0; 64 << 10];
         loop {
@@ -173,10 +175,10 @@ impl Place<'_> {
             None => (None, [].as_slice()),
         };
         let real = above.iter().all(|part| {
-            path.push(std::ffi::OsStr::from_bytes(part));
+            path.push(part);
             is_directory(&path)
         });
-        path.extend(last.map(|part| std::ffi::OsStr::from_bytes(part)));
+        path.extend(last);
         if real && fs::symlink_metadata(&path).is_ok_and(|found| found.is_file()) {
             return Ok(path);
         }

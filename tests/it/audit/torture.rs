@@ -43,8 +43,16 @@ impl Plan {
     }
 }
 
-/// What a client saw: the id of a request, and the status of its answer.
-type Seen = Mutex<Vec<(String, u16)>>;
+/// What a client saw of one request.
+struct Answer {
+    id: String,
+    status: u16,
+    /// What was said of a failure.
+    why: Option<String>,
+}
+
+/// What all clients saw.
+type Seen = Mutex<Vec<Answer>>;
 
 #[test]
 fn nothing_is_lost_on_sqlite() {
@@ -55,7 +63,10 @@ fn nothing_is_lost_on_sqlite() {
     let one = all(&central, &token).expect("records").into_iter().next().expect("a record").id;
     central.sql(&format!("DELETE FROM audit_logs WHERE id = '{one}'"));
     assert_ne!(run(central.mk8s().args(["audit", "verify"]), b"").code, 0);
-    assert_eq!(missing(&[(one, 200)], &all(&central, &token).expect("records")).len(), 1);
+    assert_eq!(
+        missing(&[Answer { id: one, status: 200, why: None }], &all(&central, &token).expect("records")).len(),
+        1
+    );
 }
 
 #[test]
@@ -109,7 +120,7 @@ fn torture(central: Central, token: &str) -> Central {
         central
     });
     let seen = seen.into_inner().expect("lock");
-    let good = seen.iter().filter(|(_, status)| *status < 400).count();
+    let good = seen.iter().filter(|answer| answer.status < 400).count();
     assert!(good > plan.clients, "the load was none: {good} of {} answers were good", seen.len());
     println!("{} kills, {} answers, {good} of them good", plan.kills, seen.len());
     check(&central, token, &seen, &namespace);
@@ -117,7 +128,7 @@ fn torture(central: Central, token: &str) -> Central {
 }
 
 /// Fails when anything is missing from the log, or is in it twice, or has no end.
-fn check(central: &Central, token: &str, seen: &[(String, u16)], namespace: &Namespace) {
+fn check(central: &Central, token: &str, seen: &[Answer], namespace: &Namespace) {
     // What was refused because the database did not take its row has one as soon as the database takes it.
     let (mut records, mut lost) = (Vec::new(), Vec::new());
     let deadline = Instant::now() + PATIENCE;
@@ -129,7 +140,7 @@ fn check(central: &Central, token: &str, seen: &[(String, u16)], namespace: &Nam
         }
         std::thread::sleep(Duration::from_millis(100));
     }
-    assert!(lost.is_empty(), "{} requests that were answered are not in the log: {lost:#?}", lost.len());
+    assert!(lost.is_empty(), "{} requests that were answered are not in the log: {:#?}", lost.len(), summary(&lost));
     assert!(records.iter().all(|record| record.outcome.is_some()), "requests have no end");
     let ids: HashSet<&str> = records.iter().map(|record| record.id.as_str()).collect();
     assert_eq!(ids.len(), records.len(), "an id is in the log twice");
@@ -145,6 +156,17 @@ fn check(central: &Central, token: &str, seen: &[(String, u16)], namespace: &Nam
     run(central.client().env("MK8S_TOKEN", token).args(["audit", "verify"]), b"").expect(0);
 }
 
+/// What was answered, how often, and to which request for example.
+fn summary<'a>(answers: &[&'a Answer]) -> HashMap<(u16, &'a str), (usize, &'a str)> {
+    let mut kinds = HashMap::new();
+    for Answer { id, status, why } in answers {
+        // The id of the request is at the end.
+        let why = why.as_deref().and_then(|why| why.split(",\"request_id\"").next()).unwrap_or_default();
+        kinds.entry((*status, why)).or_insert((0, id.as_str())).0 += 1;
+    }
+    kinds
+}
+
 /// All records, unless the database is too busy just now.
 fn all(central: &Central, token: &str) -> Option<Vec<AuditRecord>> {
     let export = ["audit", "--output", "json"];
@@ -156,12 +178,12 @@ fn all(central: &Central, token: &str) -> Option<Vec<AuditRecord>> {
 }
 
 /// The answers that clients have seen and that no record has, or one that says something else.
-fn missing<'a>(seen: &'a [(String, u16)], records: &[AuditRecord]) -> Vec<&'a (String, u16)> {
+fn missing<'a>(seen: &'a [Answer], records: &[AuditRecord]) -> Vec<&'a Answer> {
     let known: HashMap<&str, Option<i32>> = records.iter().map(|record| (record.id.as_str(), record.status)).collect();
-    let is_missing = |(id, status): &&(String, u16)| match known.get(id.as_str()) {
+    let is_missing = |answer: &&Answer| match known.get(answer.id.as_str()) {
         None => true,
         // Central may have died after the answer and before it had written how the request ended.
-        Some(recorded) => recorded.is_some_and(|recorded| recorded != i32::from(*status)),
+        Some(recorded) => recorded.is_some_and(|recorded| recorded != i32::from(answer.status)),
     };
     seen.iter().filter(is_missing).collect()
 }
@@ -199,8 +221,8 @@ impl Client {
         }
     }
 
-    /// One request; the id and the status of its answer, if there was one.
-    async fn ask(&self, number: usize, round: usize) -> Option<(String, u16)> {
+    /// One request, and its answer if there was one.
+    async fn ask(&self, number: usize, round: usize) -> Option<Answer> {
         let maps = format!("/clusters/dev/k8s/api/v1/namespaces/{}/configmaps", self.namespace);
         let name = format!("map-{number}");
         let (method, target, body) = match round % 4 {
@@ -225,9 +247,10 @@ impl Client {
         // What came before central died counts.
         let _ = stream.read_to_end(&mut answer).await;
         let text = String::from_utf8_lossy(&answer);
-        let (head, _) = text.split_once("\r\n\r\n")?;
+        let (head, body) = text.split_once("\r\n\r\n")?;
         let id = head.lines().find_map(|line| line.strip_prefix("x-request-id: "))?;
-        Some((id.to_owned(), head.split(' ').nth(1)?.parse().ok()?))
+        let status = head.split(' ').nth(1)?.parse().ok()?;
+        Some(Answer { id: id.to_owned(), status, why: (status >= 500).then(|| body.to_owned()) })
     }
 }
 
