@@ -37,10 +37,20 @@ use secrecy::{ExposeSecret as _, SecretString};
 pub use conn::Conn;
 pub use error::{Error, Result};
 
-use pool::{CALL, Manager, Pool, STATEMENT, Watch};
+use pool::{CALL, CONNECT, Manager, Pool, STATEMENT, Watch};
 
 /// How long the migrations may take, with the wait for another replica that runs them.
 const MIGRATION: Duration = Duration::from_secs(60);
+
+/// How long a call may take: until it has a connection, and all in all.
+#[derive(Clone, Copy)]
+struct Limits {
+    connect: Duration,
+    call: Duration,
+}
+
+/// Those of all calls but the first.
+const ORDINARY: Limits = Limits { connect: CONNECT, call: CALL };
 
 /// The database. Clones share its connections.
 ///
@@ -87,7 +97,10 @@ impl Store {
     /// # Errors
     /// [`Error::Newer`] when a newer release has changed the schema already.
     pub async fn migrate(&self) -> Result<()> {
-        run(&self.writes, MIGRATION, |conn| transaction(conn, migrations::run)).await
+        // A file whose central was killed is put in order by whoever opens it first, however long that takes; a server is
+        // there or it is not.
+        let connect = if self.is_postgres() { CONNECT } else { MIGRATION };
+        run(&self.writes, Limits { connect, call: MIGRATION }, |conn| transaction(conn, migrations::run)).await
     }
 
     /// Closes the connections, those in use when they come back, for which it waits a little. With the last one SQLite
@@ -124,7 +137,7 @@ impl Store {
         T: Send + 'static,
         E: From<Error> + Send + 'static,
     {
-        run(&self.reads, CALL, f).await
+        run(&self.reads, ORDINARY, f).await
     }
 
     /// Runs one transaction: committed when `f` returns `Ok`, undone when it returns `Err` or panics. It runs to its
@@ -137,7 +150,7 @@ impl Store {
         T: Send + 'static,
         E: From<Error> + Send + 'static,
     {
-        run(&self.writes, CALL, |conn| transaction(conn, f)).await
+        run(&self.writes, ORDINARY, |conn| transaction(conn, f)).await
     }
 }
 
@@ -174,7 +187,7 @@ fn transaction<T, E: From<Error>>(conn: &mut Conn, f: impl FnOnce(&mut Conn) -> 
 /// Runs `f` on a connection of the pool. The wait for one is asynchronous and holds no thread.
 async fn run<T, E>(
     pool: &Pool,
-    limit: Duration,
+    limits: Limits,
     f: impl FnOnce(&mut Conn) -> Result<T, E> + Send + 'static,
 ) -> Result<T, E>
 where
@@ -182,9 +195,9 @@ where
     E: From<Error> + Send + 'static,
 {
     let called = Instant::now();
-    let mut conn = pool::get(pool).await?;
+    let mut conn = pool::get(pool, limits.connect).await?;
     pool::blocking(move || {
-        let left = limit.saturating_sub(called.elapsed());
+        let left = limits.call.saturating_sub(called.elapsed());
         let watch = Watch::start(&conn, left);
         if let Conn::Sqlite(c) = &mut *conn {
             c.batch_execute(&format!("PRAGMA busy_timeout = {}", left.as_millis())).map_err(Error::from)?;

@@ -55,10 +55,8 @@ pub(super) enum Manager {
 impl Manager {
     /// A pool of at most `size` such connections.
     pub(super) fn pool(self, size: usize) -> Result<Pool> {
-        let timeouts = managed::Timeouts { wait: Some(CONNECT), create: Some(CONNECT), recycle: None };
         Pool::builder(self)
             .max_size(size.max(1))
-            .timeouts(timeouts)
             .queue_mode(QueueMode::Lifo)
             .runtime(deadpool::Runtime::Tokio1)
             .build()
@@ -104,9 +102,10 @@ impl managed::Manager for Manager {
 }
 
 /// A connection, within the limit. A caller that leaves meanwhile takes nothing.
-pub(super) async fn get(pool: &Pool) -> Result<Pooled> {
-    let late = || Error::Unavailable(format!("no connection within {} ms", CONNECT.as_millis()));
-    match tokio::time::timeout(CONNECT, pool.get()).await {
+pub(super) async fn get(pool: &Pool, limit: Duration) -> Result<Pooled> {
+    let late = || Error::Unavailable(format!("no connection within {} ms", limit.as_millis()));
+    let timeouts = managed::Timeouts { wait: Some(limit), create: Some(limit), recycle: None };
+    match tokio::time::timeout(limit, pool.timeout_get(&timeouts)).await {
         Ok(Ok(conn)) => Ok(conn),
         Ok(Err(PoolError::Timeout(TimeoutType::Wait))) => Err(Error::Busy),
         Ok(Err(PoolError::Backend(error))) => Err(error),
