@@ -25,7 +25,7 @@ lint:
 test:
     cargo test --locked
 
-# Measure: decisions, latency, the gate, the gateway, throughput, memory, a stalled reader, 300 agents. `just bench latency` measures one.
+# Measure: decisions, latency, the gate, the gateway, throughput, memory, a stalled reader, many clusters at once, 300 agents. `just bench latency` measures one.
 bench *names:
     cargo bench --locked --bench mk8s -- {{ names }}
 
@@ -68,6 +68,10 @@ fuzz target="request" *args:
 # Run everything on this machine, with a test cluster if the current kube context does not answer.
 demo:
     deploy/demo.sh
+
+# Write the manual pages of all commands into a directory.
+man dir:
+    cargo run --locked --quiet --example man -- "{{ dir }}"
 
 # Check that the API documentation builds without warnings.
 docs-check:

@@ -5,6 +5,7 @@
 
 mod audit;
 mod decision;
+mod fanout;
 mod fleet;
 mod gate;
 mod gateway;
@@ -49,6 +50,9 @@ fn main() -> anyhow::Result<()> {
         }
         if run("audit") {
             audit::run().await?;
+        }
+        if run("fanout") {
+            fanout::run().await?;
         }
         if run("fleet") {
             fleet::run().await?;

@@ -21,13 +21,14 @@ use mk8s::model::token::NewApiToken;
 use mk8s::tls::{Alpn, Connector, Trust};
 use tempfile::TempDir;
 
-/// What stands in for kubectl: `noop`, `cat`, `zeros <bytes>`.
+/// What stands in for kubectl: `noop`, `cat`, `zeros <bytes>`, and `sleep`.
 const KUBECTL: &str = r#"#!/bin/sh
 case "$1" in
 version) echo '{"clientVersion":{"gitVersion":"v1.36.3"}}' ;;
 options) ;;
 apply) exec /bin/cat ;;
 get) exec /usr/bin/head -c "$2" /dev/zero ;;
+wait) exec /bin/sleep 4 ;;
 esac
 "#;
 

@@ -22,8 +22,8 @@ Exit codes:
     7  no answer in time
     8  the server's certificate is not trusted
   130  interrupted
-`mk8s kubectl` ends with the exit code of kubectl, `mk8s auth can-i` with 0 for yes and 1 for no; their own failures
-are never 0 or 1 (2 stands in for 1); Enter ~ . leaves an `exec -it` that does not answer. `mk8s shell` ends with the exit code of the shell.";
+`mk8s kubectl` ends with the exit code of kubectl (with --clusters the highest of all), `mk8s auth can-i` with 0 for
+yes and 1 for no; their own failures are never 0 or 1 (2 stands in for 1); Enter ~ . leaves an `exec -it` that does not answer. `mk8s shell` ends with the exit code of the shell.";
 
 /// An exit code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -110,10 +110,15 @@ pub fn of(error: &anyhow::Error) -> Exit {
     classify(error).0
 }
 
+/// What to do about a failure, if there is something to be said.
+pub fn hint_of(error: &anyhow::Error) -> Option<String> {
+    classify(error).1
+}
+
 /// Prints what clap found: help on standard output, mistakes on standard error.
-pub fn clap(error: &clap::Error) -> ExitCode {
+pub fn clap(error: &clap::Error) -> Exit {
     let _ = error.print();
-    if error.use_stderr() { Exit::USAGE.into() } else { Exit::OK.into() }
+    if error.use_stderr() { Exit::USAGE } else { Exit::OK }
 }
 
 /// Prints a failure: what, the causes that say more, what to try.

@@ -11,7 +11,7 @@ use crate::client::{Client, ClientError, Credential, Gateway};
 use crate::model::{ClusterName, ErrorCode};
 
 /// A session, and what of it is shown just now.
-struct Kept {
+pub struct Kept {
     session: Session,
     anonymous: Client,
     held: Mutex<Held>,
@@ -23,12 +23,8 @@ struct Kept {
 /// Nobody is logged in, or no cluster is chosen.
 pub async fn gateway(session: Session) -> anyhow::Result<Gateway> {
     let cluster: ClusterName = session.cluster()?;
-    let anonymous = session.anonymous()?;
-    let held = match session.held()? {
-        Some(held) => held,
-        None => session.renewed(&anonymous).await?,
-    };
-    let kept = Arc::new(Kept { session, anonymous: anonymous.clone(), held: Mutex::new(held) });
+    let kept = Arc::new(Kept::of(session).await?);
+    let anonymous = kept.anonymous.clone();
     let credentials = Arc::new(move || {
         let kept = kept.clone();
         Box::pin(async move { kept.credential().await }) as futures_util::future::BoxFuture<'static, _>
@@ -43,6 +39,27 @@ pub fn explain(error: ClientError, namespace: &str) -> anyhow::Error {
 }
 
 impl Kept {
+    /// What is shown for a session from now on.
+    ///
+    /// # Errors
+    /// Nobody is logged in.
+    pub async fn of(session: Session) -> anyhow::Result<Self> {
+        let anonymous = session.anonymous()?;
+        let held = match session.held()? {
+            Some(held) => held,
+            None => session.renewed(&anonymous).await?,
+        };
+        Ok(Self { session, anonymous, held: Mutex::new(held) })
+    }
+
+    /// A client that shows what is good now. All of them share what they know of TLS.
+    ///
+    /// # Errors
+    /// The session cannot be renewed.
+    pub async fn client(&self) -> Result<Client, ClientError> {
+        Ok(self.anonymous.clone().with_credential(self.credential().await?))
+    }
+
     async fn credential(&self) -> Result<Credential, ClientError> {
         let mut held = self.held.lock().await;
         if let Held::Session(session) = &*held

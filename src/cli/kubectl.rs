@@ -2,6 +2,7 @@
 
 #[cfg(unix)]
 mod attached;
+mod clusters;
 #[cfg(unix)]
 mod escape;
 #[cfg(unix)]
@@ -15,7 +16,7 @@ use std::io::ErrorKind;
 use clap::Args;
 use tokio::io::{AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, stderr, stdin, stdout};
 
-use super::exit::{CliError, Exit};
+use super::exit::{self, CliError, Exit};
 use super::files::LocalFiles;
 use super::runtime::until_signal;
 use super::session::SessionArgs;
@@ -25,24 +26,39 @@ use crate::kubernetes::kubectl::wants_stdin;
 use crate::kubernetes::kubectl::wants_terminal;
 use crate::model::exec::{CHUNK_BYTES, Stdin};
 use crate::model::{ErrorCode, ExecEnd, ExecOutput, ExecRequest, Failure};
+use clusters::{FanOut, Parsed};
 #[cfg(unix)]
 use terminal::Terminal;
 
-/// The end of `mk8s help kubectl`.
-pub const HELP: &str = "\
-With `-it` your terminal is that of the container: keys, Ctrl-C and the size of the window go there. A session that does
+pub use clusters::USAGE;
+
+/// What a terminal is, for the end of the help.
+const HELP: &str = "\
+With `-it` your terminal is that of the container: keys, Ctrl-C and the size of the window go there. A session that does \
 not answer is left with Enter ~ . (typed one after the other, as in ssh); the remote kubectl is then ended.";
 
-/// kubectl's arguments, cut off before this is parsed; here for the help only.
+/// The end of `mk8s help kubectl`.
+pub fn help() -> String {
+    format!("{HELP}\n\n{}", clusters::HELP)
+}
+
+/// kubectl's arguments and our options before them, cut off before this is parsed; here for the help only.
 #[derive(Args)]
 pub struct KubectlArgs {
     /// The arguments of kubectl
     #[arg(value_name = "ARGS", trailing_var_arg = true, allow_hyphen_values = true)]
     _args: Vec<OsString>,
+    #[command(flatten)]
+    _fan_out: FanOut,
 }
 
-/// Runs kubectl in the chosen cluster; its exit code.
+/// Runs kubectl in the chosen cluster, or in many; its exit code.
 pub async fn run(session: &SessionArgs, args: Vec<OsString>) -> anyhow::Result<Exit> {
+    let args = match clusters::parse(args)? {
+        Parsed::One(args) => args,
+        Parsed::Many(options, args) => return clusters::run(session, options, args).await,
+        Parsed::Told(error) => return Ok(exit::clap(&error)),
+    };
     // Without arguments kubectl prints its help; the agent is asked for it like any other.
     let args = if args.is_empty() { vec!["help".into()] } else { args };
     let command = args.into_iter().map(utf8).collect::<Result<Vec<String>, _>>()?;

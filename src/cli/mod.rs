@@ -11,6 +11,7 @@ mod cp;
 mod credential;
 #[cfg(target_os = "linux")]
 mod demo;
+mod doctor;
 mod exit;
 mod files;
 mod kept;
@@ -35,12 +36,16 @@ mod trust;
 mod version;
 
 use std::ffi::OsString;
+use std::path::Path;
 use std::process::ExitCode;
 
-use clap::{CommandFactory as _, Parser, Subcommand};
+use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 use exit::{CliError, Exit};
 use session::SessionArgs;
+
+/// The name of the program as a plugin of kubectl.
+const PLUGIN: &str = "kubectl-mk8s";
 
 /// kubectl to every cluster through one hub.
 #[derive(Parser)]
@@ -71,8 +76,8 @@ enum Command {
     /// Show the clusters, or choose the current one
     #[command(subcommand)]
     Clusters(clusters::ClustersCommand),
-    /// Run kubectl in a cluster; everything after this word is kubectl's
-    #[command(visible_alias = "k", disable_help_flag = true, after_help = kubectl::HELP)]
+    /// Run kubectl in a cluster, or with --clusters in many; all other words after this one are kubectl's
+    #[command(visible_alias = "k", disable_help_flag = true, override_usage = kubectl::USAGE, after_help = kubectl::help())]
     Kubectl(kubectl::KubectlArgs),
     /// Forward local ports to a pod, or to one behind a service, deployment, replicaset or statefulset
     PortForward(port_forward::PortForwardArgs),
@@ -98,6 +103,9 @@ enum Command {
     #[cfg(target_os = "linux")]
     #[command(subcommand)]
     Serve(serve::ServeCommand),
+    /// Look at everything between this machine and the API server, and say what to do about what does not work
+    #[command(after_help = doctor::HELP)]
+    Doctor(doctor::DoctorArgs),
     /// Run central and an agent for the current kube context, on this machine only
     #[cfg(target_os = "linux")]
     Demo(demo::DemoArgs),
@@ -105,6 +113,9 @@ enum Command {
     Config(config::ConfigArgs),
     /// Print a completion script for a shell
     Completion(completion::CompletionArgs),
+    /// What completion scripts ask
+    #[command(name = "__complete", hide = true)]
+    Complete(completion::CompleteArgs),
     /// Show the version, the commit and the protocol version
     Version(output::OutputArgs),
 }
@@ -112,14 +123,14 @@ enum Command {
 /// Runs the program with these arguments, the first of which is its name.
 pub fn main(argv: Vec<OsString>) -> ExitCode {
     let (ours, kubectl) = arguments::split_at_kubectl(argv);
-    let cli = match Cli::try_parse_from(ours) {
+    let cli = match parse(ours) {
         Ok(cli) => cli,
-        Err(error) => return exit::clap(&error),
+        Err(error) => return exit::clap(&error).into(),
     };
     let is_kubectl = matches!(cli.command, Command::Kubectl(_));
     let cli = match local(cli, &kubectl) {
         Ok(Ok(cli)) => cli,
-        Ok(Err(error)) => return exit::clap(&error),
+        Ok(Err(error)) => return exit::clap(&error).into(),
         Err(refusal) => return exit::report(&refusal.into()).into(),
     };
     // Their exit code 1 is an answer, so that no failure may have it.
@@ -131,6 +142,22 @@ pub fn main(argv: Vec<OsString>) -> ExitCode {
             if answers_with_1 { exit.instead_of_an_answer().into() } else { exit.into() }
         }
     }
+}
+
+/// The command line, for manual pages and the like.
+pub fn command() -> clap::Command {
+    Cli::command()
+}
+
+/// Reads the command line. As a plugin of kubectl the program shows itself by the name by which it is run then.
+fn parse(words: Vec<OsString>) -> Result<Cli, clap::Error> {
+    let program = words.first().and_then(|program| Path::new(program).file_name());
+    if program != Some(PLUGIN.as_ref()) {
+        return Cli::try_parse_from(words);
+    }
+    let mut command = Cli::command().bin_name("kubectl mk8s");
+    let matches = command.try_get_matches_from_mut(words)?;
+    Cli::from_arg_matches(&matches).map_err(|error| error.format(&mut command))
 }
 
 /// What is done on this machine though it is asked of kubectl: `mk8s kubectl cp` is `mk8s cp`.
@@ -169,10 +196,12 @@ fn dispatch(cli: Cli, kubectl: Vec<OsString>) -> anyhow::Result<Exit> {
         Command::Admin(command) => runtime::client(admin::run(&session, command)),
         #[cfg(target_os = "linux")]
         Command::Serve(command) => serve::run(command),
+        Command::Doctor(args) => runtime::client(doctor::run(&session, args)),
         #[cfg(target_os = "linux")]
         Command::Demo(args) => runtime::central(demo::run(args)),
         Command::Config(args) => config::run(args).map(|()| Exit::OK),
-        Command::Completion(args) => completion::run(args, &mut Cli::command()),
+        Command::Completion(args) => completion::run(args),
+        Command::Complete(args) => completion::complete(&session, args, Cli::command()),
         Command::Version(args) => version::run(args),
     }
 }

@@ -23,25 +23,32 @@ pub fn client<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Resul
 }
 
 /// Runs something that lasts until it is interrupted, or told to end.
-#[cfg(unix)]
 pub async fn until_signal(work: impl Future<Output = anyhow::Result<Exit>>) -> anyhow::Result<Exit> {
+    tokio::select! {
+        // Signals first: one that comes while the work begins is not missed.
+        biased;
+        exit = interrupted() => exit,
+        exit = work => exit,
+    }
+}
+
+/// Waits until the program is interrupted, or told to end; how it ends then.
+#[cfg(unix)]
+pub async fn interrupted() -> anyhow::Result<Exit> {
     use tokio::signal::unix::{SignalKind, signal};
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
     tokio::select! {
-        exit = work => exit,
         _ = interrupt.recv() => Ok(Exit::INTERRUPTED),
         _ = terminate.recv() => Ok(Exit::TERMINATED),
     }
 }
 
-/// Runs something that lasts until it is interrupted.
+/// Waits until the program is interrupted.
 #[cfg(not(unix))]
-pub async fn until_signal(work: impl Future<Output = anyhow::Result<Exit>>) -> anyhow::Result<Exit> {
-    tokio::select! {
-        exit = work => exit,
-        interrupted = tokio::signal::ctrl_c() => interrupted.map(|()| Exit::INTERRUPTED).map_err(Into::into),
-    }
+pub async fn interrupted() -> anyhow::Result<Exit> {
+    tokio::signal::ctrl_c().await?;
+    Ok(Exit::INTERRUPTED)
 }
 
 /// While it is kept, Ctrl-C and the end of the terminal are for the program that was started and not for this one;

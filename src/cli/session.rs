@@ -1,6 +1,7 @@
 //! Which central, which cluster and which credential a command is for: flags and environment before what is remembered.
 
 use std::env;
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::Args;
@@ -99,6 +100,19 @@ impl SessionArgs {
         }
         let cluster = given(self.cluster.as_deref()).or(remembered.cluster.map(String::from));
         Ok(Session { server, authority, remembers_authority, cluster, source, state_file })
+    }
+
+    /// The same with what words say that are read elsewhere; they go before all else.
+    pub fn with(self, server: Option<String>, ca_file: Option<String>, cluster: Option<String>) -> Self {
+        let ca_file = ca_file.map(PathBuf::from);
+        Self { server: server.or(self.server), ca_file: ca_file.or(self.ca_file), cluster: cluster.or(self.cluster) }
+    }
+
+    /// The options by which another process speaks to the same server.
+    pub fn to_words(&self) -> Vec<OsString> {
+        let server = self.server().map(|server| [OsString::from("--server"), server.into()]);
+        let ca_file = self.ca_file().map(|file| [OsString::from("--ca-file"), file.into()]);
+        server.into_iter().chain(ca_file).flatten().collect()
     }
 
     /// The server that was given for this command.

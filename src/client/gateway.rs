@@ -28,6 +28,7 @@ use super::http::Client;
 use crate::model::{ClusterName, ErrorCode};
 use crate::tls::{ConnectError, reason};
 use dialer::Dialer;
+pub(super) use refusal::check;
 pub(super) use upgrade::{Duplex, Socket};
 
 /// The name of this client.
@@ -78,7 +79,7 @@ impl Gateway {
 
     /// The same; a refusal is an error.
     pub(super) async fn ask(&self, request: Request<Body>) -> Result<Response<Incoming>, ClientError> {
-        match refusal::check(self.send(request).await?).await {
+        match check(self.send(request).await?).await {
             Err(ClientError::Problem(problem))
                 if problem.code == ErrorCode::Unauthenticated
                     && matches!((self.credentials)().await, Ok(Credential::ApiToken(_))) =>
@@ -97,6 +98,12 @@ impl Gateway {
             async move { gateway.ask(request).await }
         });
         kube::Client::new(service, "default")
+    }
+
+    /// The origin of central's own pages.
+    pub(super) fn origin(&self) -> String {
+        let (_, server) = self.client.connector();
+        format!("{}://{}", server.scheme_str().unwrap_or("https"), self.client.host())
     }
 
     /// Where a target of the API server is at central.

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use http::response::Parts;
 use http::{HeaderValue, Method, Request, Response, StatusCode, Uri, header};
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::body::{Bytes, Incoming};
@@ -68,6 +69,11 @@ impl Client {
         Self { credential, ..self }
     }
 
+    /// What is shown with every request.
+    pub fn credential(&self) -> Credential {
+        self.credential.clone()
+    }
+
     /// Whether central is there, and which build it is.
     ///
     /// # Errors
@@ -112,14 +118,7 @@ impl Client {
         path: &str,
         body: Option<&impl Serialize>,
     ) -> Result<T, ClientError> {
-        let answer = self.send(method, path, body).await?;
-        // serde's own words would repeat a part of the answer, which may be a token.
-        serde_json::from_slice(&answer).map_err(|e| {
-            let (line, column) = (e.line(), e.column());
-            ClientError::Protocol(format!(
-                "not the JSON that was expected (line {line}, column {column}); is this the URL of a central?"
-            ))
-        })
+        value(&self.send(method, path, body).await?)
     }
 
     /// A request that is answered with success and nothing else.
@@ -135,10 +134,10 @@ impl Client {
     async fn send(&self, method: Method, path: &str, body: Option<&impl Serialize>) -> Result<Bytes, ClientError> {
         let request = self.request(method, path, body)?;
         let stream = self.connect().await?;
-        let (status, answer) = tokio::time::timeout(TIMEOUT, exchange(stream, request))
+        let (head, answer) = tokio::time::timeout(TIMEOUT, exchange(stream, request))
             .await
             .map_err(|_| ClientError::Timeout(TIMEOUT.as_secs()))??;
-        if status.is_success() { Ok(answer) } else { Err(self.refusal(status, &answer)) }
+        if head.status.is_success() { Ok(answer) } else { Err(self.refusal(head.status, &answer)) }
     }
 
     /// A request that is answered with lines, each given to `take` as it comes, until it returns false.
@@ -154,8 +153,8 @@ impl Client {
         let _connection = AbortOnDropHandle::new(tokio::spawn(connection));
         let answer = sender.send_request(request).await.map_err(|e| unanswered(&e))?;
         if !answer.status().is_success() {
-            let (status, body) = read(answer).await?;
-            return Err(self.refusal(status, &body));
+            let (head, body) = read(answer).await?;
+            return Err(self.refusal(head.status, &body));
         }
         let mut body = answer.into_body();
         let mut rest = Vec::new();
@@ -175,7 +174,8 @@ impl Client {
         Ok(())
     }
 
-    fn request(
+    /// A request, with what is shown to central.
+    pub(super) fn request(
         &self,
         method: Method,
         path: &str,
@@ -217,7 +217,19 @@ impl Client {
     }
 }
 
-async fn exchange(stream: Stream, request: Request<Full<Bytes>>) -> Result<(StatusCode, Bytes), ClientError> {
+/// The value of an answer.
+pub(super) fn value<T: DeserializeOwned>(answer: &[u8]) -> Result<T, ClientError> {
+    // serde's own words would repeat a part of the answer, which may be a token.
+    serde_json::from_slice(answer).map_err(|e| {
+        let (line, column) = (e.line(), e.column());
+        ClientError::Protocol(format!(
+            "not the JSON that was expected (line {line}, column {column}); is this the URL of a central?"
+        ))
+    })
+}
+
+/// One request on a connection of its own.
+pub(super) async fn exchange(stream: Stream, request: Request<Full<Bytes>>) -> Result<(Parts, Bytes), ClientError> {
     let handshake = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await;
     let (mut sender, connection) = handshake.map_err(|e| protocol(&e))?;
     let connection = tokio::spawn(connection);
@@ -226,10 +238,10 @@ async fn exchange(stream: Stream, request: Request<Full<Bytes>>) -> Result<(Stat
     answer
 }
 
-async fn read(response: Response<Incoming>) -> Result<(StatusCode, Bytes), ClientError> {
-    let status = response.status();
-    let body = Limited::new(response.into_body(), MAX_ANSWER).collect().await;
-    Ok((status, body.map_err(|e| ClientError::Protocol(e.to_string()))?.to_bytes()))
+async fn read(response: Response<Incoming>) -> Result<(Parts, Bytes), ClientError> {
+    let (head, body) = response.into_parts();
+    let body = Limited::new(body, MAX_ANSWER).collect().await;
+    Ok((head, body.map_err(|e| ClientError::Protocol(e.to_string()))?.to_bytes()))
 }
 
 /// A server that answers with something other than HTTP is none of ours, or is asked without TLS.

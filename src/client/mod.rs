@@ -6,6 +6,7 @@ mod authority;
 mod clusters;
 mod copy;
 mod credential;
+mod diagnosis;
 mod error;
 mod exec;
 #[cfg(test)]
@@ -25,6 +26,7 @@ mod users;
 
 pub use copy::{ContainerName, CopyError, UnpackError, Warn};
 pub use credential::Credential;
+pub use diagnosis::{Greeting, Passage};
 pub use error::ClientError;
 pub use exec::{ExecReader, ExecWriter};
 pub use gateway::{Credentials, Gateway};

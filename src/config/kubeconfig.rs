@@ -26,9 +26,14 @@ pub struct KubeconfigFile {
 
 /// The file that kubectl changes: the first of `KUBECONFIG`, or `~/.kube/config`.
 pub fn default_path() -> PathBuf {
+    read_paths().into_iter().next().unwrap_or_default()
+}
+
+/// The files that kubectl reads: those of `KUBECONFIG`, or `~/.kube/config`. There is at least one.
+pub fn read_paths() -> Vec<PathBuf> {
     let list = std::env::var_os("KUBECONFIG").unwrap_or_default();
-    let first = std::env::split_paths(&list).find(|path| !path.as_os_str().is_empty());
-    first.unwrap_or_else(|| paths::home().join(".kube/config"))
+    let named: Vec<PathBuf> = std::env::split_paths(&list).filter(|path| !path.as_os_str().is_empty()).collect();
+    if named.is_empty() { vec![paths::home().join(".kube/config")] } else { named }
 }
 
 impl KubeconfigFile {

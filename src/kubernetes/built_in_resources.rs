@@ -18,6 +18,22 @@ pub fn built_in(name: &str) -> Option<&'static BuiltIn> {
     BUILT_IN.binary_search_by(|known| known.name.cmp(name)).ok().map(|at| &BUILT_IN[at])
 }
 
+impl BuiltIn {
+    /// Where its objects are listed; all API groups of Kubernetes itself have a version 1.
+    pub fn list_path(&self, namespace: &str) -> String {
+        list_path(self.group, "v1", self.name, self.namespaced.then_some(namespace))
+    }
+}
+
+/// Where the objects of a resource are listed, in a namespace if it has any.
+pub fn list_path(group: &str, version: &str, plural: &str, namespace: Option<&str>) -> String {
+    let root = if group.is_empty() { "/api".to_owned() } else { format!("/apis/{group}") };
+    match namespace {
+        Some(namespace) => format!("{root}/{version}/namespaces/{namespace}/{plural}"),
+        None => format!("{root}/{version}/{plural}"),
+    }
+}
+
 /// All of them, in the order of their names, as `kubectl api-resources` shows them. Events are those of the core group,
 /// which kubectl reads; the same objects are in `events.events.k8s.io`, which a permission writes out.
 pub const BUILT_IN: [BuiltIn; 66] = [

@@ -25,6 +25,10 @@ const BEARER_PROTOCOL: &str = "base64url.bearer.authorization.k8s.io.";
 /// Names a request in the audit log of an API server, which takes it over as it is.
 pub const AUDIT_ID: HeaderName = HeaderName::from_static("audit-id");
 
+/// What an answer of central has that refuses another protocol, as the API server did: the protocol that central was
+/// asked for. Without it something on the way to central has taken the question out of the request.
+pub const UPGRADE_ASKED: HeaderName = HeaderName::from_static("mk8s-upgrade");
+
 const IMPERSONATE_USER: HeaderName = HeaderName::from_static("impersonate-user");
 const IMPERSONATE_GROUP: HeaderName = HeaderName::from_static("impersonate-group");
 

@@ -71,6 +71,15 @@ pub struct Wanted {
     pub current: Option<String>,
 }
 
+/// What a file has of one central.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Found {
+    /// How many entries there are for its clusters.
+    pub clusters: usize,
+    /// The program that its user runs for a token.
+    pub plugin: Option<String>,
+}
+
 /// An item of a list of a kubeconfig.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Entry {
@@ -153,6 +162,24 @@ impl Hub {
         let name = |entry: &Value| entry["name"].as_str()?.strip_prefix(&self.prefix).map(str::to_owned);
         let ours = |entry: &&Value| name(entry).is_some_and(|name| self.owns(entry, &name));
         items(file, CLUSTERS).iter().filter(ours).filter_map(name).collect()
+    }
+
+    /// What a file has for this central, whatever its entries are called.
+    ///
+    /// # Errors
+    /// [`KubeconfigError::Invalid`].
+    pub fn found(&self, text: &str) -> Result<Found, KubeconfigError> {
+        let file = parse(text)?;
+        let is_ours = |entry: &&Value| {
+            let path = entry["cluster"]["server"].as_str().and_then(|url| url.strip_prefix(self.server.as_str()));
+            let name = path.and_then(|path| path.strip_prefix("/clusters/")?.strip_suffix("/k8s"));
+            name.is_some_and(|name| !name.contains('/'))
+        };
+        let user = find(&file, USERS, &self.user());
+        Ok(Found {
+            clusters: items(&file, CLUSTERS).iter().filter(is_ours).count(),
+            plugin: user.and_then(|user| user["user"]["exec"]["command"].as_str()).map(str::to_owned),
+        })
     }
 
     fn owns(&self, entry: &Value, cluster: &str) -> bool {

@@ -8,7 +8,7 @@ use std::time::Duration;
 use http::Uri;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::client::legacy::connect::proxy::Tunnel;
-use hyper_util::client::proxy::matcher::Matcher;
+use hyper_util::client::proxy::matcher::{Intercept, Matcher};
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
 use tokio::net::TcpStream;
@@ -154,19 +154,33 @@ impl Connector {
         }
     }
 
+    /// Host and port of the proxy by which connections to `uri` are made, if there is one.
+    ///
+    /// # Errors
+    /// [`ConnectError::Proxy`] for a kind that is not supported; it does not repeat what a proxy asks its clients for.
+    pub fn proxy(uri: &Uri) -> Result<Option<(String, u16)>, ConnectError> {
+        let Some(proxy) = Self::intercepting(&Matcher::from_env(), uri)? else { return Ok(None) };
+        let host = proxy.uri().host().unwrap_or_default().trim_matches(['[', ']']).to_owned();
+        Ok(Some((host, proxy.uri().port_u16().unwrap_or(80))))
+    }
+
+    fn intercepting(proxies: &Matcher, uri: &Uri) -> Result<Option<Intercept>, ConnectError> {
+        let proxy = if is_loopback(uri) { None } else { proxies.intercept(uri) };
+        match proxy {
+            Some(proxy) if proxy.uri().scheme_str() != Some("http") => Err(ConnectError::Proxy(proxy.uri().clone())),
+            proxy => Ok(proxy),
+        }
+    }
+
     async fn tcp(&self, uri: &Uri, target: &str) -> Result<TcpStream, ConnectError> {
         let unreachable = |target: String, error: &dyn std::error::Error| ConnectError::Unreachable {
             target,
             reason: innermost(error),
         };
-        let proxy = if is_loopback(uri) { None } else { self.proxies.intercept(uri) };
-        let Some(proxy) = proxy else {
+        let Some(proxy) = Self::intercepting(&self.proxies, uri)? else {
             let io = self.tcp.clone().oneshot(uri.clone()).await.map_err(|e| unreachable(target.into(), &e))?;
             return Ok(io.into_inner());
         };
-        if proxy.uri().scheme_str() != Some("http") {
-            return Err(ConnectError::Proxy(proxy.uri().clone()));
-        }
         let mut tunnel = Tunnel::new(proxy.uri().clone(), self.tcp.clone());
         if let Some(auth) = proxy.basic_auth() {
             tunnel = tunnel.with_auth(auth.clone());

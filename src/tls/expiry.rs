@@ -10,7 +10,7 @@ const NEAR: SignedDuration = SignedDuration::from_hours(30 * 24);
 const EVERY: SignedDuration = SignedDuration::from_hours(24);
 
 /// Whether it is time to renew.
-pub(super) fn is_near(not_after: Timestamp, now: Timestamp) -> bool {
+pub fn is_near(not_after: Timestamp, now: Timestamp) -> bool {
     not_after.duration_since(now) < NEAR
 }
 

@@ -20,9 +20,10 @@ mod verifier;
 pub use authority::Authority;
 pub use client::ClientTls;
 pub use connect::{Alpn, ConnectError, Connector};
+pub use expiry::is_near;
 pub use identity::{Identity, IdentityFiles};
 pub use server::ServerTls;
-pub use stream::Stream;
+pub use stream::{Negotiated, Stream};
 pub use trust::Trust;
 
 use std::path::PathBuf;

@@ -4,6 +4,7 @@ use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
+use rustls::ProtocolVersion;
 use rustls::pki_types::CertificateDer;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
@@ -11,6 +12,15 @@ use tokio_rustls::client::TlsStream;
 use tokio_util::either::Either;
 
 use super::reason;
+
+/// What both sides agreed upon in the handshake.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Negotiated {
+    /// The version, such as `TLS 1.3`.
+    pub version: &'static str,
+    /// Whether they speak HTTP/2.
+    pub http2: bool,
+}
 
 /// A connection, encrypted or (to a loopback address) not.
 pub struct Stream(Either<TcpStream, TlsStream<TcpStream>>);
@@ -30,6 +40,17 @@ impl Stream {
             Either::Left(_) => &[],
             Either::Right(tls) => tls.get_ref().1.peer_certificates().unwrap_or_default(),
         }
+    }
+
+    /// What was agreed upon; `None` without encryption.
+    pub fn negotiated(&self) -> Option<Negotiated> {
+        let Either::Right(tls) = &self.0 else { return None };
+        let tls = tls.get_ref().1;
+        let version = match tls.protocol_version() {
+            Some(ProtocolVersion::TLSv1_2) => "TLS 1.2",
+            _ => "TLS 1.3",
+        };
+        Some(Negotiated { version, http2: tls.alpn_protocol() == Some(b"h2") })
     }
 
     fn inner(self: Pin<&mut Self>) -> Pin<&mut Either<TcpStream, TlsStream<TcpStream>>> {

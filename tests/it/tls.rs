@@ -1,7 +1,7 @@
 //! TLS: whom each side lets in, what it says of others, and certificates that change while everything runs.
 
 mod agents;
-mod authority;
+pub mod authority;
 mod clients;
 mod expiry;
 mod listeners;
@@ -9,5 +9,5 @@ mod login;
 mod proxies;
 mod reload;
 mod servers;
-mod setup;
+pub mod setup;
 mod wire;

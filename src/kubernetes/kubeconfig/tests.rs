@@ -215,3 +215,14 @@ fn the_current_context_changes_only_when_that_is_wanted() {
     let removed = remove(&text);
     assert!(removed.contains("mk8s-dev") && names(&removed, "contexts").is_empty(), "{removed}");
 }
+
+#[test]
+fn what_a_file_has_of_a_central_is_found_by_its_url() {
+    let found = |text: &str| hub().found(text).unwrap();
+    assert_eq!(found(""), Found::default());
+    assert_eq!(found(NEW), Found { clusters: 1, plugin: Some("mk8s".into()) });
+    assert_eq!(found(&NEW.replace("mk8s-dev", "other")).clusters, 1, "whatever it is called");
+    assert_eq!(found(&NEW.replace("c.example:8443", "c.example:84")), Found::default());
+    assert_eq!(found(&NEW.replace("/k8s", "/k8s/x")).clusters, 0);
+    assert!(hub().found("a: [").is_err());
+}

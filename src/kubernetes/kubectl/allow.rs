@@ -2,6 +2,7 @@
 
 use super::Refusal;
 use super::refusals;
+use super::table::Command;
 use super::values;
 use super::words::Words;
 
@@ -27,6 +28,13 @@ fn flags_of(command: &str) -> Option<&'static str> {
     lines().find_map(|(name, flags)| (name == command).then_some(flags))
 }
 
+/// The flags that a command may have, with those of all commands; nothing for one that does not run remotely.
+pub fn allowed_flags(command: Command) -> impl Iterator<Item = &'static str> {
+    let own = flags_of(command.words);
+    let any = flags_of("").filter(|_| own.is_some());
+    own.into_iter().chain(any).flat_map(|flags| flags.split_terminator(' '))
+}
+
 fn lines() -> impl Iterator<Item = (&'static str, &'static str)> {
     let lines = ALLOWED.lines().filter(|line| !line.starts_with('#'));
     lines.filter_map(|line| line.split_once(':')).map(|(name, flags)| (name, flags.trim()))
@@ -34,7 +42,7 @@ fn lines() -> impl Iterator<Item = (&'static str, &'static str)> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::table::{Command, commands};
+    use super::super::table::commands;
     use super::*;
 
     /// A new kubectl brings new commands and flags: somebody has to think about each.

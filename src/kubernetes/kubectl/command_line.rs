@@ -121,6 +121,15 @@ impl CommandLine {
         }
     }
 
+    /// In which form it writes its result.
+    pub(super) fn output_form(&self) -> super::OutputForm {
+        match &self.0 {
+            Kind::Read(words) => super::output_form::of(words),
+            #[cfg(debug_assertions)]
+            Kind::Unread(_) => super::OutputForm::Text,
+        }
+    }
+
     /// Whether it reads standard input.
     pub(super) fn wants_stdin(&self) -> bool {
         match &self.0 {

@@ -14,6 +14,11 @@ const LOCAL: [(&str, &[&str]); 3] = [
     ),
 ];
 
+/// The flags of such a command that the client knows.
+pub fn local_flags(command: &str) -> Option<&'static [&'static str]> {
+    LOCAL.into_iter().find(|(name, _)| *name == command).map(|(_, flags)| flags)
+}
+
 /// The same command line in the client's own words, if it is one of these commands; `None` for all that is kubectl's.
 ///
 /// # Errors

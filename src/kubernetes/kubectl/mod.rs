@@ -3,9 +3,11 @@
 mod allow;
 mod builtin;
 mod command_line;
+pub mod complete;
 pub mod kustomization;
 mod local;
 mod needs;
+mod output_form;
 pub mod paths;
 pub mod pattern;
 mod redacted;
@@ -19,9 +21,11 @@ mod words;
 
 pub use command_line::{CommandLine, Need, Refusal};
 pub use local::local;
+pub use output_form::{OutputForm, output_form};
 pub use paths::{PathArgument, PathUse};
 pub use stdin::{wants_stdin, wants_terminal};
 pub use version::client_version;
+pub use words::leaf;
 
 #[cfg(debug_assertions)]
 pub use command_line::switch_parser_off;

@@ -13,6 +13,7 @@ pub mod postgres;
 pub mod process;
 pub mod rbac;
 pub mod stack;
+pub mod stripping;
 pub mod terminal;
 
 use std::time::{Duration, Instant};

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::body::Body;
 use axum::response::Response;
-use http::StatusCode;
+use http::{HeaderValue, StatusCode};
 use http_body::Body as _;
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
@@ -16,7 +16,7 @@ use crate::central::audit::Trail;
 use crate::central::http::body::discard;
 use crate::central::route;
 use crate::central::state::Central;
-use crate::kubernetes::headers::Upgrade;
+use crate::kubernetes::headers::{UPGRADE_ASKED, Upgrade};
 use crate::kubernetes::status::Status;
 use crate::model::audit::AuditOutcome;
 use crate::tunnel::forward::Upgraded;
@@ -45,6 +45,7 @@ pub(super) async fn answer(
             trail.answered(answer.status());
             let (mut head, body) = answer.into_parts();
             add_ours(&mut head.headers, entry.name.as_str());
+            head.headers.insert(UPGRADE_ASKED, HeaderValue::from_static(to.as_str()));
             Ok(Running::answer(Response::from_parts(head, body), place, trail))
         }
         Upgraded::Switched(mut headers, pipe) => {
