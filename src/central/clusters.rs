@@ -155,3 +155,10 @@ pub fn no_such_cluster(name: &str) -> Failure {
     let detail = format!("there is no cluster {name:?}: `mk8s clusters list` shows those there are");
     Failure::new(ErrorCode::NotFound, detail)
 }
+
+/// The same where there is one with a name like it.
+pub fn similar_cluster(name: &str, near: &str) -> Failure {
+    let detail =
+        format!("there is no cluster {name:?}, did you mean {near:?}? `mk8s clusters list` shows those there are");
+    Failure::new(ErrorCode::NotFound, detail)
+}

@@ -8,10 +8,10 @@ use clap::{Args, Subcommand};
 use jiff::{SignedDuration, Timestamp};
 
 use super::exit::Exit;
-use super::output::{self, Format, OutputArgs};
+use super::output::{self, Columns, Format, ListArgs, or_dash};
 use super::session::SessionArgs;
 use crate::client::{Client, ClientError};
-use crate::model::audit::{AuditDecision, AuditFilter, AuditKind, AuditOutcome, AuditRecord, Broken, Checker};
+use crate::model::audit::{AuditDecision, AuditFilter, AuditKind, AuditOutcome, AuditRecord, Broken, Checker, Writer};
 
 /// How often `--follow` looks.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -39,14 +39,14 @@ pub struct AuditArgs {
     #[arg(short, long, conflicts_with = "until")]
     follow: bool,
     #[command(flatten)]
-    output: OutputArgs,
+    output: ListArgs,
 }
 
 /// What else to do with it.
 #[derive(Subcommand)]
 enum AuditCommand {
     /// Check that no record was changed, removed or put elsewhere; prints the hashes to compare with those of another day
-    Verify(OutputArgs),
+    Verify(ListArgs),
 }
 
 /// Which records; `--cluster`, or `MK8S_CLUSTER`, names the cluster that they are about.
@@ -115,23 +115,23 @@ fn time(text: &str) -> Result<Timestamp, String> {
 pub async fn run(session: &SessionArgs, args: AuditArgs) -> anyhow::Result<Exit> {
     let client = session.resolve()?.client().await?;
     if let Some(AuditCommand::Verify(output)) = args.command {
-        return verify(&client, output.output).await;
+        return verify(&client, output).await;
     }
-    let AuditArgs { filter, limit, follow, output: OutputArgs { output }, .. } = args;
+    let AuditArgs { filter, limit, follow, output, .. } = args;
     let filter = filter.filter(session.named_cluster());
     if let Some(cluster) =
         filter.cluster.as_deref().filter(|cluster| std::env::var("MK8S_CLUSTER").is_ok_and(|v| v == *cluster))
     {
         eprintln!("only what is about {cluster} (MK8S_CLUSTER): unset it to see logins and administration");
     }
-    match (follow, output) {
+    match (follow, output.form.is_for_people()) {
         (true, _) => self::follow(&client, filter, output).await,
-        (false, Format::Table) => {
+        (false, false) => export(&client, &filter, limit, output.form.output).await,
+        (false, true) => {
             let mut records = latest(&client, filter, limit.unwrap_or(100)).await?;
             records.reverse();
-            output::print(&table(&records))
+            output::print(&output.rows(&records, &columns()))
         }
-        (false, format) => export(&client, &filter, limit, format).await,
     }
 }
 
@@ -158,14 +158,14 @@ async fn export(client: &Client, filter: &AuditFilter, limit: Option<u32>, forma
     let mut failed = None;
     client
         .audit_export(filter, |line| {
-            let written = match format {
-                Format::Name => match serde_json::from_slice::<AuditRecord>(line) {
-                    Ok(record) => writeln!(stdout, "{}", record.id),
-                    Err(error) => return Err(ClientError::Protocol(error.to_string())),
-                },
-                Format::Json | Format::Table => stdout.write_all(line).and_then(|()| stdout.write_all(b"\n")),
+            let text = match format {
+                Format::Json => [line, b"\n"].concat(),
+                format => {
+                    let record = serde_json::from_slice(line).map_err(|e| ClientError::Protocol(e.to_string()))?;
+                    one(&record, format).map_err(|e| ClientError::Protocol(e.to_string()))?.into_bytes()
+                }
             };
-            failed = written.err();
+            failed = stdout.write_all(&text).err();
             left = left.map(|left| left - 1);
             Ok(failed.is_none() && left != Some(0))
         })
@@ -178,10 +178,10 @@ async fn export(client: &Client, filter: &AuditFilter, limit: Option<u32>, forma
 }
 
 /// Shows what comes, until it is interrupted. A record is shown when it has ended; one that runs long, at the start too.
-async fn follow(client: &Client, filter: AuditFilter, format: Format) -> anyhow::Result<Exit> {
+async fn follow(client: &Client, filter: AuditFilter, mut args: ListArgs) -> anyhow::Result<Exit> {
     let mut shown: VecDeque<(String, bool)> = VecDeque::new();
     let mut since = filter.since.unwrap_or_else(Timestamp::now);
-    let mut header = format == Format::Table;
+    let columns = columns();
     loop {
         let looked = Timestamp::now();
         let mut records = latest(client, AuditFilter { since: Some(since), ..filter.clone() }, u32::MAX).await?;
@@ -194,14 +194,11 @@ async fn follow(client: &Client, filter: AuditFilter, format: Format) -> anyhow:
             }
             new
         });
-        let text = match format {
-            Format::Table => rows(&records, std::mem::take(&mut header)),
-            Format::Name => records.iter().map(|record| format!("{}\n", record.id)).collect(),
-            Format::Json => {
-                let lines: Result<Vec<String>, _> = records.iter().map(serde_json::to_string).collect();
-                lines?.into_iter().map(|line| line + "\n").collect()
-            }
+        let text = match args.form.is_for_people() {
+            true => args.rows(&records, &columns),
+            false => records.iter().map(|record| one(record, args.form.output)).collect::<anyhow::Result<_>>()?,
         };
+        args.no_headers = true;
         let exit = output::print(&text)?;
         if exit != Exit::OK {
             return Ok(exit);
@@ -214,7 +211,7 @@ async fn follow(client: &Client, filter: AuditFilter, format: Format) -> anyhow:
     }
 }
 
-async fn verify(client: &Client, format: Format) -> anyhow::Result<Exit> {
+async fn verify(client: &Client, args: ListArgs) -> anyhow::Result<Exit> {
     let writers = client.audit_writers().await?;
     let mut rows = 0;
     for writer in &writers {
@@ -224,51 +221,36 @@ async fn verify(client: &Client, format: Format) -> anyhow::Result<Exit> {
         rows += checker.seq() - writer.pruned_seq;
         checker.finish()?;
     }
-    let text = match format {
-        Format::Json => output::json(&writers)?,
-        Format::Name => writers.iter().map(|writer| format!("{}\n", writer.id)).collect(),
-        Format::Table => {
-            let line = |writer: &crate::model::audit::Writer| {
-                vec![
-                    format!("{:.0}", writer.started_at),
-                    writer.id.clone(),
-                    writer.seq.to_string(),
-                    writer.hash.clone(),
-                ]
-            };
-            output::table(&["STARTED", "WRITER", "ROWS", "HASH"], writers.iter().map(line).collect())
-        }
-    };
     eprintln!("{rows} rows of {} runs of central are as they were written", writers.len());
-    output::print(&text)
+    let columns = Columns::<Writer>::default()
+        .column("STARTED", |writer| format!("{:.0}", writer.started_at))
+        .column("WRITER", |writer| writer.id.clone())
+        .column("ROWS", |writer| writer.seq.to_string())
+        .column("HASH", |writer| writer.hash.clone());
+    args.print(&writers, |writer| writer.id.clone(), "", &columns)
 }
 
-fn table(records: &[AuditRecord]) -> String {
-    rows(records, true)
+/// A record by itself, in one of the forms for programs.
+fn one(record: &AuditRecord, format: Format) -> anyhow::Result<String> {
+    Ok(match format {
+        Format::Json => serde_json::to_string(record)? + "\n",
+        Format::Yaml => format!("---\n{}", output::yaml(record)?),
+        Format::Name | Format::Table | Format::Wide => format!("{}\n", record.id),
+    })
 }
 
-fn rows(records: &[AuditRecord], header: bool) -> String {
-    let text = output::table(
-        &["TIME", "USER", "CLUSTER", "KIND", "WHAT", "RESULT", "TOOK"],
-        records.iter().map(row).collect(),
-    );
-    match header {
-        true => text,
-        false => text.split_once('\n').map(|(_, rest)| rest.to_owned()).unwrap_or_default(),
-    }
-}
-
-fn row(record: &AuditRecord) -> Vec<String> {
-    let or_dash = |text: Option<&str>| text.unwrap_or("-").to_owned();
-    vec![
-        format!("{:.0}", record.time),
-        or_dash(record.user.as_deref()),
-        or_dash(record.cluster.as_deref()),
-        or_dash(record.kind.map(AuditKind::as_str)),
-        what(record),
-        result(record),
-        record.duration_micros.map_or_else(|| "-".into(), |micros| format!("{} ms", micros / 1000)),
-    ]
+fn columns() -> Columns<'static, AuditRecord> {
+    Columns::<AuditRecord>::default()
+        .column("TIME", |record| format!("{:.0}", record.time))
+        .column("USER", |record| or_dash(record.user.as_ref()))
+        .column("CLUSTER", |record| or_dash(record.cluster.as_ref()))
+        .column("KIND", |record| or_dash(record.kind))
+        .column("WHAT", what)
+        .column("RESULT", result)
+        .column("TOOK", |record| or_dash(record.duration_micros.map(|micros| format!("{} ms", micros / 1000))))
+        .wide("FROM", |record| or_dash(record.source_ip.as_ref()))
+        .wide("RULE", |record| or_dash(record.rule.as_ref()))
+        .wide("ID", |record| record.id.clone())
 }
 
 /// What was asked for, in a few words.

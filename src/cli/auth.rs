@@ -2,9 +2,9 @@
 
 use clap::Subcommand;
 
-use super::admin::listed_roles;
+use super::admin::list_roles;
 use super::exit::{Exit, with_hint};
-use super::output::{self, OutputArgs};
+use super::output::{self, ListArgs};
 use super::session::SessionArgs;
 use crate::model::{CanI, Email, ErrorCode};
 
@@ -19,7 +19,7 @@ pub enum AuthCommand {
     /// Answers for the roles of mk8s alone; the cluster's own RBAC may refuse a request all the same.
     CanI(CanIArgs),
     /// List your roles
-    Roles(OutputArgs),
+    Roles(ListArgs),
 }
 
 /// A question.
@@ -51,7 +51,7 @@ pub async fn run(session: &SessionArgs, command: AuthCommand) -> anyhow::Result<
         AuthCommand::CanI(args) => can_i(session, args).await,
         AuthCommand::Roles(args) => {
             let roles = session.resolve()?.client().await?.my_roles().await?;
-            output::print(&listed_roles(roles, args.output)?)
+            list_roles(&roles, args)
         }
     }
 }

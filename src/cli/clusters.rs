@@ -1,14 +1,12 @@
 //! `mk8s clusters`: show the clusters, choose the current one.
 
 use clap::{Args, Subcommand};
-use jiff::Timestamp;
 
 use super::exit::{CliError, Exit};
-use super::output::{self, Format, OutputArgs};
+use super::output::{self, Columns, OutputArgs, or_dash};
 use super::session::{Session, SessionArgs};
 use crate::config::{ClientState, StateLock, paths};
 use crate::kubernetes::label_selector::LabelSelector;
-use crate::model::age::age;
 use crate::model::{Cluster, ClusterName};
 
 /// What to do with clusters.
@@ -41,14 +39,14 @@ pub struct ListArgs {
     #[arg(long)]
     show_labels: bool,
     #[command(flatten)]
-    output: OutputArgs,
+    output: output::ListArgs,
 }
 
 /// Runs the command.
 pub async fn run(session: &SessionArgs, command: ClustersCommand) -> anyhow::Result<Exit> {
     match command {
         ClustersCommand::List(args) => list(session, args).await,
-        ClustersCommand::Show { name, output } => show(session, name, output.output).await,
+        ClustersCommand::Show { name, output } => show(session, name, output).await,
         ClustersCommand::Use { name } => choose(session, name).await,
     }
 }
@@ -60,77 +58,50 @@ async fn list(session: &SessionArgs, args: ListArgs) -> anyhow::Result<Exit> {
     })?;
     let session = session.resolve()?;
     let mut clusters = session.client().await?.clusters().await?;
-    let any = !clusters.is_empty();
-    clusters.retain(|cluster| selector.matches(&cluster.labels));
-    let text = match args.output.output {
-        Format::Json => output::json(&clusters)?,
-        Format::Name => clusters.iter().map(|c| format!("{}\n", c.name)).collect(),
-        Format::Table if clusters.is_empty() => {
-            eprintln!(
-                "{}",
-                if any { "no cluster has these labels" } else { "no clusters yet: mk8s admin clusters create <name>" }
-            );
-            String::new()
-        }
-        Format::Table => {
-            let current = session.cluster.as_deref();
-            let mut header = vec!["", "NAME", "STATUS", "KUBERNETES", "NODES", "AGENT", "LAST SEEN"];
-            let mut rows: Vec<_> = clusters.iter().map(|cluster| row(cluster, current)).collect();
-            if args.show_labels {
-                header.push("LABELS");
-                rows.iter_mut().zip(&clusters).for_each(|(row, cluster)| row.push(output::labels(&cluster.labels)));
-            }
-            output::table(&header, rows)
-        }
+    let none = match clusters.is_empty() {
+        true => "no clusters yet: mk8s admin clusters create <name>",
+        false => "no cluster has these labels",
     };
-    output::print(&text)
+    clusters.retain(|cluster| selector.matches(&cluster.labels));
+    let current = session.cluster.as_deref();
+    let mark = |cluster: &Cluster| if current == Some(cluster.name.as_str()) { "*" } else { "" };
+    let mut columns = Columns::<Cluster>::default()
+        .column("", |cluster| mark(cluster).into())
+        .column("NAME", |cluster| cluster.name.to_string())
+        .column("STATUS", |cluster| cluster.status.as_str().into())
+        .column("KUBERNETES", |cluster| or_dash(cluster.facts.kubernetes_version.as_ref()))
+        .column("NODES", |cluster| or_dash(cluster.facts.node_count))
+        .column("AGENT", |cluster| or_dash(cluster.agent_version.as_ref()))
+        .column("LAST SEEN", |cluster| output::ago(cluster.last_seen))
+        .wide("TUNNELS", |cluster| cluster.tunnels.to_string())
+        .wide("KUBECTL", |cluster| or_dash(cluster.facts.kubectl_version.as_ref()))
+        .wide("SANDBOX", |cluster| or_dash(cluster.facts.sandbox.as_ref()));
+    if args.show_labels {
+        columns = columns.column("LABELS", |cluster| output::labels(&cluster.labels));
+    }
+    args.output.print(&clusters, |cluster| cluster.name.to_string(), none, &columns)
 }
 
-fn row(cluster: &Cluster, current: Option<&str>) -> Vec<String> {
-    let mark = if current == Some(cluster.name.as_str()) { "*" } else { "" };
-    let or_dash = |value: Option<String>| value.unwrap_or_else(|| "-".into());
-    vec![
-        mark.into(),
-        cluster.name.to_string(),
-        cluster.status.as_str().into(),
-        or_dash(cluster.facts.kubernetes_version.clone()),
-        or_dash(cluster.facts.node_count.map(|n| n.to_string())),
-        or_dash(cluster.agent_version.clone()),
-        output::ago(cluster.last_seen),
-    ]
-}
-
-async fn show(session: &SessionArgs, name: Option<ClusterName>, format: Format) -> anyhow::Result<Exit> {
+async fn show(session: &SessionArgs, name: Option<ClusterName>, args: OutputArgs) -> anyhow::Result<Exit> {
     let session = session.resolve()?;
     let name = name.map_or_else(|| session.cluster(), Ok)?;
-    let cluster = session.client().await?.cluster(&name).await?;
-    let text = match format {
-        Format::Json => output::json(&cluster)?,
-        Format::Name => format!("{}\n", cluster.name),
-        Format::Table => describe(&cluster),
-    };
-    output::print(&text)
+    args.print(&session.client().await?.cluster(&name).await?, &name, describe)
 }
 
 fn describe(cluster: &Cluster) -> String {
-    let or_dash = |value: Option<String>| value.unwrap_or_else(|| "-".into());
     let facts = &cluster.facts;
-    let lines = [
+    output::fields(&[
         ("Name", cluster.name.to_string()),
         ("Labels", output::labels(&cluster.labels)),
         ("Status", cluster.status.as_str().into()),
-        (
-            "Last seen",
-            cluster.last_seen.map_or_else(|| "never".into(), |t| format!("{t:.0} ({} ago)", age(t, Timestamp::now()))),
-        ),
+        ("Last seen", cluster.last_seen.map_or_else(|| "never".into(), output::since)),
         ("Tunnels", cluster.tunnels.to_string()),
-        ("Agent", or_dash(cluster.agent_version.clone())),
-        ("Kubernetes", or_dash(facts.kubernetes_version.clone())),
-        ("kubectl", or_dash(facts.kubectl_version.clone())),
-        ("Sandbox", or_dash(facts.sandbox.clone())),
-        ("Nodes", or_dash(facts.node_count.map(|n| n.to_string()))),
-    ];
-    output::fields(&lines)
+        ("Agent", or_dash(cluster.agent_version.as_ref())),
+        ("Kubernetes", or_dash(facts.kubernetes_version.as_ref())),
+        ("kubectl", or_dash(facts.kubectl_version.as_ref())),
+        ("Sandbox", or_dash(facts.sandbox.as_ref())),
+        ("Nodes", or_dash(facts.node_count)),
+    ])
 }
 
 async fn choose(session: &SessionArgs, name: ClusterName) -> anyhow::Result<Exit> {

@@ -9,9 +9,10 @@ use k8s_openapi::api::core::v1::Pod;
 
 use super::exit::{CliError, Exit};
 use super::kept::{self, explain};
+use super::progress::{self, Progress};
 use super::runtime::until_signal;
 use super::session::SessionArgs;
-use crate::client::{ContainerName, CopyError, Gateway, PodName, Warn};
+use crate::client::{ContainerName, CopyError, Gateway, PodName, Watch};
 
 /// The annotation that names the container that is meant where none is named.
 const DEFAULT_CONTAINER: &str = "kubectl.kubernetes.io/default-container";
@@ -28,12 +29,28 @@ pub struct CpArgs {
     /// Owner and mode in the container are those of new files there
     #[arg(long)]
     no_preserve: bool,
+    /// How often a copy from a container goes on where it was when the connection is lost; a negative number: always
+    #[arg(long, default_value_t = 0, value_name = "N", allow_negative_numbers = true, value_parser = retries)]
+    retries: u32,
     /// A path of this machine, or [NAMESPACE/]POD:PATH
     #[arg(value_name = "FROM")]
     from: Place,
     /// The same; one of both is in a pod
     #[arg(value_name = "TO")]
     to: Place,
+}
+
+/// A copy, as the user sees it.
+struct Watched(Progress);
+
+impl Watch for Watched {
+    fn copied(&self, bytes: u64) {
+        self.0.add(bytes);
+    }
+
+    fn warn(&self, text: String) {
+        progress::say(&text);
+    }
 }
 
 /// Where a file is.
@@ -70,13 +87,18 @@ impl FromStr for Place {
     }
 }
 
+/// As kubectl has it, a negative number stands for no end.
+fn retries(text: &str) -> Result<u32, String> {
+    let number: i32 = text.parse().map_err(|_| "a number, such as 3".to_owned())?;
+    Ok(u32::try_from(number).unwrap_or(u32::MAX))
+}
+
 /// Copies.
 pub async fn run(session: &SessionArgs, args: CpArgs) -> anyhow::Result<Exit> {
     until_signal(copy(session, args)).await
 }
 
 async fn copy(session: &SessionArgs, args: CpArgs) -> anyhow::Result<Exit> {
-    let warn: Warn = Arc::new(|text| eprintln!("{text}"));
     let remote = |pod: &str, namespace: &Option<String>| PodName {
         namespace: namespace.clone().unwrap_or_else(|| args.namespace.clone()),
         name: pod.to_owned(),
@@ -90,13 +112,18 @@ async fn copy(session: &SessionArgs, args: CpArgs) -> anyhow::Result<Exit> {
             let gateway = kept::gateway(session.resolve()?).await?;
             let at = container(&gateway, remote(pod, namespace), args.container.as_deref()).await?;
             let to = destination(&gateway, &at, from, path).await?;
-            let copied = gateway.copy_to(from.clone(), &at, &to, !args.no_preserve, warn).await;
-            (copied, at.pod.namespace)
+            // The archive has a little more than the file; how much there is in a directory is not known before.
+            let total = std::fs::metadata(from).ok().filter(|found| found.is_file()).map(|found| found.len());
+            let watch = Arc::new(Watched(Progress::new(format!("copying {}", from.display()), total)));
+            let copying = gateway.copy_to(from.clone(), &at, &to, !args.no_preserve, watch.clone());
+            (watch.0.show_while(copying).await, at.pod.namespace)
         }
         (Place::Pod { namespace, pod, path }, Place::Here(to)) => {
             let gateway = kept::gateway(session.resolve()?).await?;
             let at = container(&gateway, remote(pod, namespace), args.container.as_deref()).await?;
-            (gateway.copy_from(&at, path, to, warn).await, at.pod.namespace)
+            let watch = Arc::new(Watched(Progress::new(format!("copying {path}"), None)));
+            let copying = gateway.copy_from(&at, path, to, args.retries, watch.clone());
+            (watch.0.show_while(copying).await, at.pod.namespace)
         }
         _ => {
             let what = "one of both paths is on this machine, and the other in a pod";

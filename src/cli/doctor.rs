@@ -43,8 +43,9 @@ pub async fn run(args: &SessionArgs, options: DoctorArgs) -> anyhow::Result<Exit
     cluster::check(&mut report, known.as_ref(), reached.as_ref(), caller, &options.namespace).await;
     show(&mut report, format)?;
     let end = match format {
-        Format::Table => report.summary(),
+        Format::Table | Format::Wide => report.summary(),
         Format::Json => output::json(&report)?,
+        Format::Yaml => output::yaml(&report)?,
         Format::Name => report.failed().map(|check| format!("{}\n", check.check)).collect(),
     };
     let written = output::print(&end)?;
@@ -56,7 +57,7 @@ pub async fn run(args: &SessionArgs, options: DoctorArgs) -> anyhow::Result<Exit
 
 /// Shows a group as soon as it is done: the next may take its time.
 fn show(report: &mut Report, format: Format) -> anyhow::Result<()> {
-    if format == Format::Table {
+    if matches!(format, Format::Table | Format::Wide) {
         output::print(&report.next_group(report::colours()))?;
     }
     Ok(())

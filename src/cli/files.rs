@@ -8,6 +8,7 @@ use std::io::BufReader;
 use std::path::Path;
 
 use super::exit::CliError;
+use super::progress::Progress;
 use crate::client::ExecWriter;
 use crate::kubernetes::kubectl::variables::name_without_value;
 use crate::kubernetes::kubectl::{CommandLine, PathArgument, PathUse};
@@ -55,7 +56,12 @@ impl LocalFiles {
     pub async fn send(&self, writer: &mut ExecWriter) -> anyhow::Result<bool> {
         match &self.0 {
             None => Ok(true),
-            Some(tree) => tree.send(writer).await,
+            Some(tree) => {
+                let (files, bytes) = tree.amount();
+                let what = if files == 1 { "sending 1 file".to_owned() } else { format!("sending {files} files") };
+                let progress = Progress::new(what, Some(bytes));
+                progress.show_while(tree.send(writer, &progress)).await
+            }
         }
     }
 }

@@ -2,6 +2,7 @@
 
 #[cfg(unix)]
 mod attached;
+mod captured;
 mod clusters;
 #[cfg(unix)]
 mod escape;
@@ -16,26 +17,30 @@ use std::io::ErrorKind;
 use clap::Args;
 use tokio::io::{AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, stderr, stdin, stdout};
 
-use super::exit::{self, CliError, Exit};
+use super::edit;
+use super::exit::{CliError, Exit};
 use super::files::LocalFiles;
 use super::runtime::until_signal;
 use super::session::SessionArgs;
+use super::usage as usage_error;
 use crate::client::{ExecReader, ExecWriter};
-use crate::kubernetes::kubectl::wants_stdin;
 #[cfg(unix)]
 use crate::kubernetes::kubectl::wants_terminal;
+use crate::kubernetes::kubectl::{self, is_edit_help, wants_stdin};
 use crate::model::exec::{CHUNK_BYTES, Stdin};
 use crate::model::{ErrorCode, ExecEnd, ExecOutput, ExecRequest, Failure};
 use clusters::{FanOut, Parsed};
 #[cfg(unix)]
 use terminal::Terminal;
 
+pub use captured::capture;
 pub use clusters::USAGE;
 
-/// What a terminal is, for the end of the help.
+/// What is done on this machine, for the end of the help.
 const HELP: &str = "\
 With `-it` your terminal is that of the container: keys, Ctrl-C and the size of the window go there. A session that does \
-not answer is left with Enter ~ . (typed one after the other, as in ssh); the remote kubectl is then ended.";
+not answer is left with Enter ~ . (typed one after the other, as in ssh); the remote kubectl is then ended. \
+`edit` opens the editor of this machine: KUBE_EDITOR, or else EDITOR.";
 
 /// The end of `mk8s help kubectl`.
 pub fn help() -> String {
@@ -57,11 +62,18 @@ pub async fn run(session: &SessionArgs, args: Vec<OsString>) -> anyhow::Result<E
     let args = match clusters::parse(args)? {
         Parsed::One(args) => args,
         Parsed::Many(options, args) => return clusters::run(session, options, args).await,
-        Parsed::Told(error) => return Ok(exit::clap(&error)),
+        Parsed::Told(error) => return Ok(usage_error::report(&error)),
     };
     // Without arguments kubectl prints its help; the agent is asked for it like any other.
     let args = if args.is_empty() { vec!["help".into()] } else { args };
-    let command = args.into_iter().map(utf8).collect::<Result<Vec<String>, _>>()?;
+    let mut command = args.into_iter().map(utf8).collect::<Result<Vec<String>, _>>()?;
+    if is_edit_help(&command) {
+        command = vec!["help".to_owned(), "edit".to_owned()];
+    }
+    let refused = |refusal: kubectl::Refusal| CliError { what: refusal.0, hint: None, exit: Exit::USAGE };
+    if let Some(edit) = kubectl::edit(&command).map_err(refused)? {
+        return edit::run(session, edit).await;
+    }
     let input = wants_stdin(&command);
     // Without a terminal here kubectl has none there either, and says so.
     #[cfg(unix)]

@@ -12,6 +12,7 @@ mod credential;
 #[cfg(target_os = "linux")]
 mod demo;
 mod doctor;
+mod edit;
 mod exit;
 mod files;
 mod kept;
@@ -22,6 +23,7 @@ mod logout;
 mod output;
 mod passwd;
 mod port_forward;
+mod progress;
 mod prompt;
 mod proxy;
 mod refresh;
@@ -33,6 +35,7 @@ mod shell;
 mod status;
 mod tokens;
 mod trust;
+mod usage;
 mod version;
 
 use std::ffi::OsString;
@@ -125,12 +128,12 @@ pub fn main(argv: Vec<OsString>) -> ExitCode {
     let (ours, kubectl) = arguments::split_at_kubectl(argv);
     let cli = match parse(ours) {
         Ok(cli) => cli,
-        Err(error) => return exit::clap(&error).into(),
+        Err(error) => return usage::report(&error).into(),
     };
     let is_kubectl = matches!(cli.command, Command::Kubectl(_));
     let cli = match local(cli, &kubectl) {
         Ok(Ok(cli)) => cli,
-        Ok(Err(error)) => return exit::clap(&error).into(),
+        Ok(Err(error)) => return usage::report(&error).into(),
         Err(refusal) => return exit::report(&refusal.into()).into(),
     };
     // Their exit code 1 is an answer, so that no failure may have it.

@@ -1,5 +1,6 @@
-//! What goes to standard output: tables for people, JSON for programs.
+//! What goes to standard output: tables for people, JSON and YAML for programs. The forms are made here, for all commands.
 
+use std::fmt::Display;
 use std::io::{self, Write as _};
 
 use clap::{Args, ValueEnum};
@@ -15,8 +16,18 @@ use crate::model::{Labels, RoleName};
 #[derive(Args, Clone, Copy)]
 pub struct OutputArgs {
     /// The form of the output
-    #[arg(short, long, value_enum, default_value_t = Format::Table, env = "MK8S_OUTPUT")]
+    #[arg(short, long, value_enum, default_value_t = Format::Table, env = "MK8S_OUTPUT", hide_env_values = true)]
     pub output: Format,
+}
+
+/// The form of a list.
+#[derive(Args, Clone, Copy)]
+pub struct ListArgs {
+    #[command(flatten)]
+    pub form: OutputArgs,
+    /// Leave out the line with the names of the columns
+    #[arg(long)]
+    pub no_headers: bool,
 }
 
 /// The forms.
@@ -24,9 +35,13 @@ pub struct OutputArgs {
 pub enum Format {
     /// For people
     Table,
+    /// The same with more columns, where there are more
+    Wide,
     /// For programs
     Json,
-    /// Names only
+    /// The same as YAML
+    Yaml,
+    /// Names only, one a line
     Name,
 }
 
@@ -36,14 +51,98 @@ pub fn labels(labels: &Labels) -> String {
     if all.is_empty() { "-".into() } else { all.join(",") }
 }
 
-/// A table in the manner of kubectl: no lines, three spaces between the columns.
-pub fn table(header: &[&str], rows: Vec<Vec<String>>) -> String {
-    let mut table = Table::new();
-    table.load_style(presets::NOTHING).set_header(header).add_rows(rows);
-    for column in table.column_iter_mut() {
-        column.set_padding((0, 3));
+/// The columns of a list: what each is called, and what stands in it.
+pub struct Columns<'a, T>(Vec<Column<'a, T>>);
+
+struct Column<'a, T> {
+    header: &'static str,
+    cell: Box<dyn Fn(&T) -> String + 'a>,
+    is_wide: bool,
+}
+
+impl<T> Default for Columns<'_, T> {
+    fn default() -> Self {
+        Self(Vec::new())
     }
-    table.trim_fmt() + "\n"
+}
+
+impl<'a, T> Columns<'a, T> {
+    /// With one more.
+    pub fn column(self, header: &'static str, cell: impl Fn(&T) -> String + 'a) -> Self {
+        self.and(header, Box::new(cell), false)
+    }
+
+    /// With one more for those who ask for more.
+    pub fn wide(self, header: &'static str, cell: impl Fn(&T) -> String + 'a) -> Self {
+        self.and(header, Box::new(cell), true)
+    }
+
+    fn and(mut self, header: &'static str, cell: Box<dyn Fn(&T) -> String + 'a>, is_wide: bool) -> Self {
+        self.0.push(Column { header, cell, is_wide });
+        self
+    }
+}
+
+impl ListArgs {
+    /// Prints a list. `none` is said to a person when there is nothing in it.
+    pub fn print<T: Serialize>(
+        self,
+        items: &[T],
+        name: impl Fn(&T) -> String,
+        none: &str,
+        columns: &Columns<'_, T>,
+    ) -> anyhow::Result<Exit> {
+        print(&match self.form.output {
+            Format::Json => json(&items)?,
+            Format::Yaml => yaml(&items)?,
+            Format::Name => items.iter().map(|item| name(item) + "\n").collect(),
+            Format::Table | Format::Wide if items.is_empty() && !none.is_empty() => {
+                eprintln!("{none}");
+                String::new()
+            }
+            Format::Table | Format::Wide => self.rows(items, columns),
+        })
+    }
+
+    /// The list as a table.
+    pub fn rows<T>(self, items: &[T], columns: &Columns<'_, T>) -> String {
+        let shown = || columns.0.iter().filter(|column| !column.is_wide || self.form.output == Format::Wide);
+        let mut table = Table::new();
+        table.load_style(presets::NOTHING);
+        if !self.no_headers {
+            table.set_header(shown().map(|column| column.header));
+        } else if items.is_empty() {
+            return String::new();
+        }
+        table.add_rows(items.iter().map(|item| shown().map(|column| (column.cell)(item)).collect::<Vec<_>>()));
+        // In the manner of kubectl: no lines, three spaces between the columns.
+        for column in table.column_iter_mut() {
+            column.set_padding((0, 3));
+        }
+        table.trim_fmt() + "\n"
+    }
+}
+
+impl OutputArgs {
+    /// Whether nobody has asked for one of the forms that programs read.
+    pub fn is_for_people(self) -> bool {
+        matches!(self.output, Format::Table | Format::Wide)
+    }
+
+    /// Prints one thing: as programs read it, its name, or `described` to people.
+    pub fn print<T: Serialize>(
+        self,
+        value: &T,
+        name: impl Display,
+        described: impl Fn(&T) -> String,
+    ) -> anyhow::Result<Exit> {
+        print(&match self.output {
+            Format::Json => json(value)?,
+            Format::Yaml => yaml(value)?,
+            Format::Name => format!("{name}\n"),
+            Format::Table | Format::Wide => described(value),
+        })
+    }
 }
 
 /// Names and values below each other, as `describe` of kubectl has them.
@@ -86,6 +185,21 @@ pub fn json(value: &impl Serialize) -> anyhow::Result<String> {
     Ok(serde_json::to_string_pretty(value)? + "\n")
 }
 
+/// The same as YAML.
+pub fn yaml(value: &impl Serialize) -> anyhow::Result<String> {
+    Ok(serde_saphyr::to_string(value)?)
+}
+
+/// A value, or a dash where there is none.
+pub fn or_dash(value: Option<impl Display>) -> String {
+    value.map_or_else(|| "-".into(), |value| value.to_string())
+}
+
+/// A time that has passed, in full and as a distance.
+pub fn since(then: Timestamp) -> String {
+    format!("{then:.0} ({})", ago(Some(then)))
+}
+
 /// Writes to standard output; a reader that has gone is not a failure.
 pub fn print(text: &str) -> anyhow::Result<Exit> {
     let mut stdout = io::stdout().lock();
@@ -100,10 +214,28 @@ pub fn print(text: &str) -> anyhow::Result<Exit> {
 mod tests {
     use super::*;
 
+    fn args(output: Format, no_headers: bool) -> ListArgs {
+        ListArgs { form: OutputArgs { output }, no_headers }
+    }
+
     #[test]
     fn a_table_has_no_lines_and_no_trailing_spaces() {
-        let text = table(&["NAME", "STATUS"], vec![vec!["dev".into(), "online".into()]]);
-        assert_eq!(text, "NAME   STATUS\ndev    online\n");
+        let columns = Columns::<(&str, &str)>::default()
+            .column("NAME", |(name, _)| (*name).into())
+            .wide("STATUS", |(_, state)| (*state).into());
+        let items = [("dev", "online"), ("a", "x")];
+        assert_eq!(args(Format::Wide, false).rows(&items, &columns), "NAME   STATUS\ndev    online\na      x\n");
+        assert_eq!(args(Format::Wide, true).rows(&items, &columns), "dev   online\na     x\n");
+        assert_eq!(args(Format::Table, false).rows(&items, &columns), "NAME\ndev\na\n");
+        assert_eq!(args(Format::Table, true).rows(&items[..0], &columns), "");
+    }
+
+    #[test]
+    fn yaml_says_the_same_as_json() {
+        let value = serde_json::json!([{"name": "a b", "text": "yes", "lines": "a\nb\n", "long": "x ".repeat(90),
+            "none": null, "list": [], "number": 1.5, "time": "2026-01-02T15:04:05Z", "odd": "# é: \t\u{1b}[0m"}]);
+        assert_eq!(serde_saphyr::from_str::<serde_json::Value>(&yaml(&value).unwrap()).unwrap(), value);
+        assert!(!yaml(&value).unwrap().contains('\u{1b}'), "a terminal takes nothing of it for a command");
     }
 
     #[test]

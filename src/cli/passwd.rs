@@ -21,7 +21,7 @@ pub async fn run(session: &SessionArgs, args: PasswordArgs) -> anyhow::Result<Ex
     let change = PasswordChange { current_password, new_password };
     client.change_password(&change).await.map_err(|error| match session.uses_api_token() {
         true => error.into(),
-        false => with_hint(error, ErrorCode::Forbidden, "try again with the password that you log in with"),
+        false => with_hint(error, ErrorCode::Forbidden, "the password that you log in with"),
     })?;
     eprintln!("the password is changed; your other sessions have ended");
     Ok(Exit::OK)

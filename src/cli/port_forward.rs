@@ -14,6 +14,7 @@ use tokio_util::task::AbortOnDropHandle;
 use super::exit::{CliError, Exit};
 use super::kept::{self, explain};
 use super::output;
+use super::progress::Progress;
 use super::runtime::until_signal;
 use super::session::SessionArgs;
 use crate::client::{
@@ -66,7 +67,9 @@ pub async fn run(session: &SessionArgs, args: PortForwardArgs) -> anyhow::Result
 async fn forward(session: &SessionArgs, args: PortForwardArgs) -> anyhow::Result<Exit> {
     let addresses = args.address.iter().map(|text| addresses(text)).collect::<Result<Vec<_>, _>>()?;
     let gateway = kept::gateway(session.resolve()?).await?;
-    let running = gateway.running_pod(&args.namespace, &args.target, args.pod_running_timeout).await;
+    let waiting = Progress::new(format!("waiting for a pod of {} to run", args.target), None);
+    let running = gateway.running_pod(&args.namespace, &args.target, args.pod_running_timeout);
+    let running = waiting.show_while(running).await;
     let resolved = running.map_err(|error| no_pod(error, &args.namespace))?;
     let (gone, mut told) = mpsc::channel(1);
     let forward = |ports| Forward {

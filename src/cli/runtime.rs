@@ -1,6 +1,7 @@
 //! The asynchronous runtimes: a small one for a client, one with threads for a server, and one with a single thread for an agent.
 
 use std::future::Future;
+use std::ops::ControlFlow;
 
 use anyhow::Context as _;
 use tokio::runtime::{Builder, Runtime};
@@ -24,11 +25,18 @@ pub fn client<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Resul
 
 /// Runs something that lasts until it is interrupted, or told to end.
 pub async fn until_signal(work: impl Future<Output = anyhow::Result<Exit>>) -> anyhow::Result<Exit> {
+    Ok(match or_signal(work).await? {
+        ControlFlow::Continue(exit) | ControlFlow::Break(exit) => exit,
+    })
+}
+
+/// The same for something that leads to more than an exit code: that is what a signal leads to.
+pub async fn or_signal<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<ControlFlow<Exit, T>> {
     tokio::select! {
         // Signals first: one that comes while the work begins is not missed.
         biased;
-        exit = interrupted() => exit,
-        exit = work => exit,
+        exit = interrupted() => exit.map(ControlFlow::Break),
+        done = work => done.map(ControlFlow::Continue),
     }
 }
 
@@ -51,17 +59,17 @@ pub async fn interrupted() -> anyhow::Result<Exit> {
     Ok(Exit::INTERRUPTED)
 }
 
-/// While it is kept, Ctrl-C and the end of the terminal are for the program that was started and not for this one;
-/// handlers, unlike ignored signals, are not inherited.
+/// Leaves Ctrl-C, and the end of the terminal, to a child in the foreground for as long as this is kept. Handlers, unlike
+/// ignored signals, are not inherited.
 #[cfg(unix)]
-pub fn keep_signals() -> [std::io::Result<tokio::signal::unix::Signal>; 3] {
+pub fn signals_for_a_child() -> [std::io::Result<tokio::signal::unix::Signal>; 3] {
     use tokio::signal::unix::{SignalKind, signal};
     [SignalKind::interrupt(), SignalKind::quit(), SignalKind::hangup()].map(signal)
 }
 
 /// The same where Ctrl-C is all that there is.
 #[cfg(not(unix))]
-pub fn keep_signals() -> std::io::Result<tokio::signal::windows::CtrlC> {
+pub fn signals_for_a_child() -> std::io::Result<tokio::signal::windows::CtrlC> {
     tokio::signal::windows::ctrl_c()
 }
 

@@ -11,8 +11,9 @@ use tokio::process::Command;
 
 use super::exit::{CliError, Exit};
 use super::kubeconfig::{PREFIX, ask, hub};
+use super::output;
+use super::runtime::signals_for_a_child;
 use super::session::{Session, SessionArgs};
-use super::{output, runtime};
 use crate::config::{KubeconfigFile, paths, private_file};
 use crate::kubernetes::kubeconfig::{Hub, MAX_BYTES, Wanted, edit};
 use crate::model::ClusterName;
@@ -81,7 +82,7 @@ pub async fn run(session: &SessionArgs, args: ShellArgs) -> anyhow::Result<Exit>
     let shell = env::var_os("SHELL").filter(|shell| !shell.is_empty()).unwrap_or_else(|| "/bin/sh".into());
     let (program, arguments) =
         args.command.split_first().map_or((&shell, [].as_slice()), |(first, rest)| (first, rest));
-    let _kept = runtime::keep_signals();
+    let _kept = signals_for_a_child();
     let mut child =
         Command::new(program).args(arguments).envs(variables(&session, &name, &file)?).spawn().map_err(|error| {
             CliError { what: format!("cannot run {}: {error}", program.display()), hint: None, exit: Exit(127) }

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::exit::{self, Exit};
-use super::output::{self, Format, OutputArgs};
+use super::output::{self, OutputArgs};
 use super::session::{Session, SessionArgs, TOKEN_VARIABLE};
 use crate::client::{ClientError, Health};
 use crate::config::paths;
@@ -44,12 +44,7 @@ pub async fn run(session: &SessionArgs, args: OutputArgs) -> anyhow::Result<Exit
         Err(error) => return Err(error),
     };
     let status = status(&session, health, me, clusters.as_deref());
-    let text = match args.output {
-        Format::Json => output::json(&status)?,
-        Format::Name => format!("{}\n", status.server),
-        Format::Table => describe(&status),
-    };
-    output::print(&text)
+    args.print(&status, &status.server, describe)
 }
 
 /// Who is asking, and the clusters; a user without any role may not see those.

@@ -3,7 +3,7 @@
 use clap::Subcommand;
 
 use super::exit::{CliError, Exit, with_hint};
-use super::output::{self, Format, OutputArgs};
+use super::output::{self, Columns, ListArgs};
 use super::session::{SessionArgs, TOKEN_VARIABLE};
 use crate::model::token::{ApiToken, MAX_API_TOKEN_DAYS, NewApiToken};
 use crate::model::{ErrorCode, RoleName, TokenId};
@@ -24,7 +24,7 @@ pub enum TokensCommand {
     },
     /// List your tokens
     #[command(visible_alias = "ls")]
-    List(OutputArgs),
+    List(ListArgs),
     /// End a token, at once
     Revoke {
         /// Its identifier or its name
@@ -36,7 +36,7 @@ pub enum TokensCommand {
 pub async fn run(session: &SessionArgs, command: TokensCommand) -> anyhow::Result<Exit> {
     match command {
         TokensCommand::Create { name, roles, expires_in_days } => create(session, name, roles, expires_in_days).await,
-        TokensCommand::List(args) => list(session, args.output).await,
+        TokensCommand::List(args) => list(session, args).await,
         TokensCommand::Revoke { token } => revoke(session, &token).await,
     }
 }
@@ -64,30 +64,16 @@ async fn create(
     output::print(&format!("{}\n", created.token.expose()))
 }
 
-async fn list(session: &SessionArgs, format: Format) -> anyhow::Result<Exit> {
+async fn list(session: &SessionArgs, args: ListArgs) -> anyhow::Result<Exit> {
     let tokens = session.resolve()?.client().await?.tokens().await?;
-    let text = match format {
-        Format::Json => output::json(&tokens)?,
-        Format::Name => tokens.iter().map(|token| format!("{}\n", token.name)).collect(),
-        Format::Table if tokens.is_empty() => {
-            eprintln!("no tokens yet: mk8s tokens create <name>");
-            String::new()
-        }
-        Format::Table => {
-            output::table(&["NAME", "ROLES", "EXPIRES", "LAST USED", "ID"], tokens.iter().map(row).collect())
-        }
-    };
-    output::print(&text)
-}
-
-fn row(token: &ApiToken) -> Vec<String> {
-    vec![
-        token.name.clone(),
-        output::roles(&token.roles),
-        output::ahead(token.expires_at),
-        output::ago(token.last_used_at),
-        token.id.to_string(),
-    ]
+    let columns = Columns::<ApiToken>::default()
+        .column("NAME", |token| token.name.clone())
+        .column("ROLES", |token| output::roles(&token.roles))
+        .column("EXPIRES", |token| output::ahead(token.expires_at))
+        .column("LAST USED", |token| output::ago(token.last_used_at))
+        .column("ID", |token| token.id.to_string())
+        .wide("CREATED", |token| output::ago(Some(token.created_at)));
+    args.print(&tokens, |token| token.name.clone(), "no tokens yet: mk8s tokens create <name>", &columns)
 }
 
 async fn revoke(session: &SessionArgs, wanted: &str) -> anyhow::Result<Exit> {

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::exit::Exit;
-use super::output::{self, Format, OutputArgs};
+use super::output::OutputArgs;
 use crate::model::version::{COMMIT, PROTOCOL_VERSION, VERSION};
 
 /// One line, for `mk8s --version`.
@@ -13,10 +13,7 @@ pub fn short() -> String {
 
 /// Runs the command.
 pub fn run(args: OutputArgs) -> anyhow::Result<Exit> {
-    output::print(&match args.output {
-        Format::Json => {
-            output::json(&json!({ "version": VERSION, "commit": COMMIT, "protocol_version": PROTOCOL_VERSION }))?
-        }
-        Format::Table | Format::Name => format!("mk8s {}\n", short()),
-    })
+    let version = json!({ "version": VERSION, "commit": COMMIT, "protocol_version": PROTOCOL_VERSION });
+    let line = format!("mk8s {}", short());
+    args.print(&version, &line, |_| format!("{line}\n"))
 }

@@ -28,7 +28,7 @@ use super::http::Client;
 use crate::model::{ClusterName, ErrorCode};
 use crate::tls::{ConnectError, reason};
 use dialer::Dialer;
-pub(super) use refusal::check;
+pub(super) use refusal::{check, warning_text};
 pub(super) use upgrade::{Duplex, Socket};
 
 /// The name of this client.

@@ -121,6 +121,8 @@ fn the_environment_and_the_kubeconfig_of_the_agent() {
 #[test]
 fn programs_beside_kubectl() {
     refused(lines::PROGRAMS);
+    // The client opens the editor of its user, on the user's machine.
+    refused_in(&[Way::Post], lines::EDITORS);
 }
 
 #[test]

@@ -152,7 +152,6 @@ const REFUSED: &[(&str, &str, &str)] = &[
     ("create configmap x --from-env-file=/dev/stdin", "A\n", "a line of only a name"),
     ("cluster-info dump --output-directory=/tmp/x", "", "--output-directory"),
     ("create -f - --edit", MAP, "--edit"),
-    ("edit configmap map", "", "edit"),
     ("apply edit-last-applied configmap map", "", "edit-last-applied"),
     ("kustomize .", "", "kustomize"),
     ("config view", "", "config"),
@@ -227,6 +226,9 @@ fn what_is_refused_is_documented() {
             problems.push(format!("docs/kubectl.md does not say why {word:?} is refused"));
         }
     }
+    // The client does this with the editor of its user.
+    let edit = stack.central.attempt(Way::Post, Central::token(), &words("edit configmap map"), "");
+    assert!(edit.code == 400 && edit.stderr.contains("mk8s kubectl edit"), "{}", edit.brief());
     assert!(problems.is_empty(), "{} problems\n{}", problems.len(), problems.join("\n"));
 }
 

@@ -63,6 +63,7 @@ fn programs_do_not_run() {
     let prey = prey();
     harmless(&prey, lines::KUBECONFIGS);
     harmless(&prey, lines::PROGRAMS);
+    harmless(&prey, lines::EDITORS);
     harmless(&prey, lines::HARMLESS);
 }
 

@@ -8,23 +8,33 @@ use axum::{Extension, Json};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::access::{Authorized, Caller, authorize};
-use crate::central::clusters::no_such_cluster;
+use crate::central::clusters::{no_such_cluster, similar_cluster};
 use crate::central::directory::Entry;
 use crate::central::state::Central;
+use crate::model::nearest::nearest;
 use crate::model::{Cluster, ClusterId, ClusterList, ClusterStatus, ErrorCode, Failure};
 
 /// A cluster whose agents were not heard of for this long is offline, whatever its connections say.
 const SILENCE: SignedDuration = SignedDuration::from_secs(60);
+
+/// With how many names of clusters one that is not known is compared.
+const COMPARED: usize = 1_000;
 
 /// All clusters that the caller may use.
 pub async fn list(
     State(central): State<Arc<Central>>,
     Extension(caller): Extension<Caller>,
 ) -> Result<Json<ClusterList>, Failure> {
+    let visible = visible(&central, &caller).await?;
+    Ok(Json(ClusterList { clusters: visible.iter().map(|entry| cluster(&central, entry)).collect() }))
+}
+
+/// The clusters that a caller may use.
+async fn visible(central: &Central, caller: &Caller) -> Result<Vec<Entry>, Failure> {
     let all = central.clusters().await?;
     let book = central.role_book().await?;
     let visible = all.iter().filter(|entry| authorize(&book, caller.clone(), &entry.name, None, entry.id).is_ok());
-    Ok(Json(ClusterList { clusters: visible.map(|entry| cluster(&central, entry)).collect() }))
+    Ok(visible.cloned().collect())
 }
 
 /// One cluster.
@@ -45,8 +55,22 @@ pub fn named(name: InPath) -> Result<String, Failure> {
     name.map(|Path(name)| name).map_err(|_| Failure::new(ErrorCode::NotFound, "the path does not name a cluster"))
 }
 
-/// The cluster that a path names, if the caller may use it. Others do not learn that it exists.
+/// The cluster that a path names, if the caller may use it. Others do not learn that it exists: they are told of one with
+/// a name like it that they may use.
 pub async fn find(central: &Central, name: &str, caller: Caller) -> Result<(Entry, Authorized<ClusterId>), Failure> {
+    match open(central, name, caller.clone()).await {
+        Err(failure) if failure.code == ErrorCode::NotFound => {
+            let visible = visible(central, &caller).await?;
+            Err(match nearest(name, visible.iter().take(COMPARED).map(|entry| entry.name.as_str())) {
+                Some(near) => similar_cluster(name, near),
+                None => failure,
+            })
+        }
+        found => found,
+    }
+}
+
+async fn open(central: &Central, name: &str, caller: Caller) -> Result<(Entry, Authorized<ClusterId>), Failure> {
     let entry = central.cluster(name).await?;
     let book = central.role_book().await?;
     let closed = central.registry.closed_namespace(entry.id);

@@ -5,7 +5,7 @@ use clap::Subcommand;
 use super::labels::{self, Label, LabelArgs, to_set};
 use super::tokens::{self, AgentTokenCommand};
 use crate::cli::exit::{Exit, with_hint};
-use crate::cli::output::{self, Format, OutputArgs};
+use crate::cli::output::{self, Columns, ListArgs, OutputArgs};
 use crate::cli::prompt::confirm_deletion;
 use crate::cli::session::SessionArgs;
 use crate::client::ClientError;
@@ -17,7 +17,7 @@ use crate::model::{ClusterName, ErrorCode, Labels};
 pub enum AdminClustersCommand {
     /// List all clusters, and how many tokens their agents have
     #[command(visible_alias = "ls")]
-    List(OutputArgs),
+    List(ListArgs),
     /// Make a cluster, and the first token for its agents; standard output has the token alone
     Create {
         /// Its name
@@ -51,16 +51,12 @@ pub enum AdminClustersCommand {
 /// Runs the command.
 pub async fn run(session: &SessionArgs, command: AdminClustersCommand) -> anyhow::Result<Exit> {
     match command {
-        AdminClustersCommand::List(args) => list(session, args.output).await,
+        AdminClustersCommand::List(args) => list(session, args).await,
         AdminClustersCommand::Create { name, labels } => create(session, name, to_set(labels)?).await,
         AdminClustersCommand::Label(args) => labels::run(session, args).await,
         AdminClustersCommand::Show { name, output } => {
             let cluster = session.resolve()?.client().await?.admin_cluster(&name).await.map_err(not_found)?;
-            output::print(&match output.output {
-                Format::Json => output::json(&cluster)?,
-                Format::Name => format!("{}\n", cluster.name),
-                Format::Table => describe(&cluster),
-            })
+            output.print(&cluster, &cluster.name, describe)
         }
         AdminClustersCommand::Delete { name, yes } => {
             confirm_deletion("cluster", name.as_str(), yes)?;
@@ -89,28 +85,16 @@ async fn create(session: &SessionArgs, name: ClusterName, labels: Labels) -> any
     tokens::print(&session.server, &name, &created)
 }
 
-async fn list(session: &SessionArgs, format: Format) -> anyhow::Result<Exit> {
+async fn list(session: &SessionArgs, args: ListArgs) -> anyhow::Result<Exit> {
     let clusters = session.resolve()?.client().await?.admin_clusters().await?;
-    output::print(&match format {
-        Format::Json => output::json(&clusters)?,
-        Format::Name => clusters.iter().map(|cluster| format!("{}\n", cluster.name)).collect(),
-        Format::Table if clusters.is_empty() => {
-            eprintln!("no clusters yet: mk8s admin clusters create <name>");
-            String::new()
-        }
-        Format::Table => {
-            output::table(&["NAME", "TOKENS", "DECLARED BY", "CREATED"], clusters.iter().map(row).collect())
-        }
-    })
-}
-
-fn row(cluster: &AdminCluster) -> Vec<String> {
-    vec![
-        cluster.name.to_string(),
-        cluster.tokens.to_string(),
-        declared_by(cluster.bootstrap).into(),
-        output::ago(Some(cluster.created_at)),
-    ]
+    let columns = Columns::<AdminCluster>::default()
+        .column("NAME", |cluster| cluster.name.to_string())
+        .column("TOKENS", |cluster| cluster.tokens.to_string())
+        .column("DECLARED BY", |cluster| declared_by(cluster.bootstrap).into())
+        .column("CREATED", |cluster| output::ago(Some(cluster.created_at)))
+        .wide("ID", |cluster| cluster.id.to_string());
+    let none = "no clusters yet: mk8s admin clusters create <name>";
+    args.print(&clusters, |cluster| cluster.name.to_string(), none, &columns)
 }
 
 fn describe(cluster: &AdminCluster) -> String {
@@ -120,7 +104,7 @@ fn describe(cluster: &AdminCluster) -> String {
         ("Labels", output::labels(&cluster.labels)),
         ("Tokens", cluster.tokens.to_string()),
         ("Declared by", declared_by(cluster.bootstrap).into()),
-        ("Created", format!("{:.0} ({})", cluster.created_at, output::ago(Some(cluster.created_at)))),
+        ("Created", output::since(cluster.created_at)),
     ])
 }
 

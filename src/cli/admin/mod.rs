@@ -10,7 +10,7 @@ mod users;
 
 use clap::Subcommand;
 
-pub use roles::listed as listed_roles;
+pub use roles::list as list_roles;
 
 use super::exit::Exit;
 use super::session::SessionArgs;

@@ -2,11 +2,11 @@
 
 use std::path::PathBuf;
 
-use clap::{Subcommand, ValueEnum};
+use clap::Subcommand;
 
 use super::apply;
 use crate::cli::exit::{Exit, with_hint};
-use crate::cli::output::{self, Format, OutputArgs};
+use crate::cli::output::{Columns, Format, ListArgs, OutputArgs};
 use crate::cli::prompt::confirm_deletion;
 use crate::cli::session::SessionArgs;
 use crate::client::ClientError;
@@ -17,14 +17,13 @@ use crate::model::{ErrorCode, Role, RoleName, RoleSpec};
 pub enum RolesCommand {
     /// List all roles
     #[command(visible_alias = "ls")]
-    List(OutputArgs),
+    List(ListArgs),
     /// Show one role, in the form that `apply` reads
     Show {
         /// Its name
         name: RoleName,
-        /// The form of the output
-        #[arg(short, long, value_enum, default_value_t = Document::Yaml)]
-        output: Document,
+        #[command(flatten)]
+        output: OutputArgs,
     },
     /// Make the roles of a file, or give them the content that they have there
     ///
@@ -44,36 +43,29 @@ pub enum RolesCommand {
     },
 }
 
-/// The forms of a document.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Document {
-    /// For people
-    Yaml,
-    /// For programs
-    Json,
-}
-
 /// Runs the command.
 pub async fn run(session: &SessionArgs, command: RolesCommand) -> anyhow::Result<Exit> {
     match command {
         RolesCommand::List(args) => {
             let roles = session.resolve()?.client().await?.roles().await?;
-            output::print(&listed(roles, args.output)?)
+            list(&roles, args)
         }
         RolesCommand::Show { name, output } => {
             let role = session.resolve()?.client().await?.role(&name).await.map_err(not_found)?;
-            let role = RoleSpec::from(role);
-            output::print(&match output {
-                Document::Yaml => serde_saphyr::to_string(&role)?,
-                Document::Json => output::json(&role)?,
-            })
+            // People read YAML, too, and it can be applied.
+            let form = if output.is_for_people() { OutputArgs { output: Format::Yaml } } else { output };
+            form.print(&RoleSpec::from(role), &name, |_| String::new())
         }
         RolesCommand::Apply { filename } => apply::run(session, &filename).await,
         RolesCommand::Delete { name, yes } => {
             confirm_deletion("role", name.as_str(), yes)?;
             session.resolve()?.client().await?.delete_role(&name).await.map_err(|error| {
                 match error.problem().map(|problem| problem.code) {
-                    Some(ErrorCode::Conflict) => with_hint(error, ErrorCode::Conflict, "mk8s admin users list"),
+                    Some(ErrorCode::Conflict) => with_hint(
+                        error,
+                        ErrorCode::Conflict,
+                        "mk8s admin users list shows who has it, and mk8s admin roles apply changes what it permits",
+                    ),
                     _ => not_found(error),
                 }
             })?;
@@ -87,24 +79,13 @@ fn not_found(error: ClientError) -> anyhow::Error {
     with_hint(error, ErrorCode::NotFound, "mk8s admin roles list")
 }
 
-/// Roles, in one of the forms of lists.
-pub fn listed(roles: Vec<Role>, format: Format) -> anyhow::Result<String> {
-    let row = |role: Role| {
-        let built_in = if role.built_in { "yes" } else { "no" };
-        vec![
-            role.name.to_string(),
-            built_in.into(),
-            role.permissions.len().to_string(),
-            role.deny.len().to_string(),
-            role.description,
-        ]
-    };
-    Ok(match format {
-        Format::Json => output::json(&roles)?,
-        Format::Name => roles.iter().map(|role| format!("{}\n", role.name)).collect(),
-        Format::Table => output::table(
-            &["NAME", "BUILT IN", "PERMISSIONS", "DENIALS", "DESCRIPTION"],
-            roles.into_iter().map(row).collect(),
-        ),
-    })
+/// Prints roles.
+pub fn list(roles: &[Role], args: ListArgs) -> anyhow::Result<Exit> {
+    let columns = Columns::<Role>::default()
+        .column("NAME", |role| role.name.to_string())
+        .column("BUILT IN", |role| if role.built_in { "yes" } else { "no" }.into())
+        .column("PERMISSIONS", |role| role.permissions.len().to_string())
+        .column("DENIALS", |role| role.deny.len().to_string())
+        .column("DESCRIPTION", |role| role.description.clone());
+    args.print(roles, |role| role.name.to_string(), "", &columns)
 }

@@ -5,7 +5,7 @@ use clap::Subcommand;
 use super::clusters::{declared_by, not_found};
 use super::install::Install;
 use crate::cli::exit::{Exit, with_hint};
-use crate::cli::output::{self, Format, OutputArgs};
+use crate::cli::output::{self, Columns, ListArgs};
 use crate::cli::session::SessionArgs;
 use crate::model::token::{AgentToken, CreatedAgentToken, NewAgentToken};
 use crate::model::{ClusterName, ErrorCode, TokenId};
@@ -27,7 +27,7 @@ pub enum AgentTokenCommand {
         /// The name of the cluster
         name: ClusterName,
         #[command(flatten)]
-        output: OutputArgs,
+        output: ListArgs,
     },
     /// End a token, and the tunnels of the agents that use it
     Revoke {
@@ -54,18 +54,14 @@ pub async fn run(session: &SessionArgs, command: AgentTokenCommand) -> anyhow::R
         }
         AgentTokenCommand::List { name, output } => {
             let tokens = session.client().await?.agent_tokens(&name).await.map_err(not_found)?;
-            output::print(&match output.output {
-                Format::Json => output::json(&tokens)?,
-                Format::Name => tokens.iter().map(|token| format!("{}\n", token.id)).collect(),
-                Format::Table if tokens.is_empty() => {
-                    eprintln!("no tokens: mk8s admin clusters token create {name}");
-                    String::new()
-                }
-                Format::Table => output::table(
-                    &["ID", "DECLARED BY", "CREATED", "EXPIRES", "LAST USED"],
-                    tokens.iter().map(row).collect(),
-                ),
-            })
+            let columns = Columns::<AgentToken>::default()
+                .column("ID", |token| token.id.to_string())
+                .column("DECLARED BY", |token| declared_by(token.bootstrap).into())
+                .column("CREATED", |token| output::ago(Some(token.created_at)))
+                .column("EXPIRES", |token| token.expires_at.map_or_else(|| "never".into(), output::ahead))
+                .column("LAST USED", |token| output::ago(token.last_used_at));
+            let none = format!("no tokens: mk8s admin clusters token create {name}");
+            output.print(&tokens, |token| token.id.to_string(), &none, &columns)
         }
         AgentTokenCommand::Revoke { name, id } => {
             let hint = format!("mk8s admin clusters token list {name}");
@@ -86,14 +82,4 @@ pub fn print(server: &str, name: &ClusterName, created: &CreatedAgentToken) -> a
     eprintln!("created token {} for the agents of cluster {:?}, {ends}", created.info.id, name.as_str());
     eprint!("{}", Install::new(name, created, server).instructions());
     output::print(&format!("{}\n", created.token.expose()))
-}
-
-fn row(token: &AgentToken) -> Vec<String> {
-    vec![
-        token.id.to_string(),
-        declared_by(token.bootstrap).into(),
-        output::ago(Some(token.created_at)),
-        token.expires_at.map_or_else(|| "never".into(), output::ahead),
-        output::ago(token.last_used_at),
-    ]
 }

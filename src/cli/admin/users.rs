@@ -5,7 +5,7 @@ use std::str::FromStr;
 use clap::Subcommand;
 
 use crate::cli::exit::{Exit, with_hint};
-use crate::cli::output::{self, Format, OutputArgs};
+use crate::cli::output::{self, Columns, ListArgs, OutputArgs};
 use crate::cli::prompt::{PasswordArgs, confirm_deletion};
 use crate::cli::session::SessionArgs;
 use crate::client::{Client, ClientError};
@@ -18,7 +18,7 @@ use crate::model::{Email, ErrorCode, RoleName, User, UserId};
 pub enum UsersCommand {
     /// List all users
     #[command(visible_alias = "ls")]
-    List(OutputArgs),
+    List(ListArgs),
     /// Make a user; without a password, central makes one up and it is printed, this once
     Create {
         /// The email address that the user logs in with
@@ -110,15 +110,11 @@ impl FromStr for UserRef {
 /// Runs the command.
 pub async fn run(session: &SessionArgs, command: UsersCommand) -> anyhow::Result<Exit> {
     match command {
-        UsersCommand::List(args) => list(session, args.output).await,
+        UsersCommand::List(args) => list(session, args).await,
         UsersCommand::Create { email, roles, password } => create(session, email, roles, password).await,
         UsersCommand::Show { user, output } => {
             let user = client(session).await?.user(&user.0).await.map_err(not_found)?;
-            output::print(&match output.output {
-                Format::Json => output::json(&user)?,
-                Format::Name => format!("{}\n", user.email),
-                Format::Table => describe(&user),
-            })
+            output.print(&user, &user.email, describe)
         }
         UsersCommand::Roles { user, roles, none: false } if roles.is_empty() => {
             let user = client(session).await?.user(&user.0).await.map_err(not_found)?;
@@ -156,17 +152,16 @@ fn not_found(error: ClientError) -> anyhow::Error {
     with_hint(error, ErrorCode::NotFound, "mk8s admin users list")
 }
 
-async fn list(session: &SessionArgs, format: Format) -> anyhow::Result<Exit> {
+async fn list(session: &SessionArgs, args: ListArgs) -> anyhow::Result<Exit> {
     let users = client(session).await?.users().await?;
-    output::print(&match format {
-        Format::Json => output::json(&users)?,
-        Format::Name => users.iter().map(|user| format!("{}\n", user.email)).collect(),
-        Format::Table => output::table(&["EMAIL", "ROLES", "STATUS", "LAST LOGIN"], users.iter().map(row).collect()),
-    })
-}
-
-fn row(user: &User) -> Vec<String> {
-    vec![user.email.to_string(), output::roles(&user.roles), state(user).into(), output::ago(user.last_login_at)]
+    let columns = Columns::<User>::default()
+        .column("EMAIL", |user| user.email.to_string())
+        .column("ROLES", |user| output::roles(&user.roles))
+        .column("STATUS", |user| state(user).into())
+        .column("LAST LOGIN", |user| output::ago(user.last_login_at))
+        .wide("CREATED", |user| output::ago(Some(user.created_at)))
+        .wide("ID", |user| user.id.to_string());
+    args.print(&users, |user| user.email.to_string(), "", &columns)
 }
 
 fn describe(user: &User) -> String {
@@ -175,7 +170,7 @@ fn describe(user: &User) -> String {
         ("ID", user.id.to_string()),
         ("Roles", output::roles(&user.roles)),
         ("Status", state(user).into()),
-        ("Created", format!("{:.0} ({})", user.created_at, output::ago(Some(user.created_at)))),
+        ("Created", output::since(user.created_at)),
         ("Last login", output::ago(user.last_login_at)),
     ])
 }

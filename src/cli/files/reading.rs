@@ -7,6 +7,7 @@ use std::path::Path;
 use tokio::io::AsyncReadExt as _;
 
 use crate::cli::exit::CliError;
+use crate::cli::progress::Progress;
 use crate::client::ExecWriter;
 use crate::model::exec::CHUNK_BYTES;
 use crate::model::files::MAX_FILES_BYTES;
@@ -25,11 +26,12 @@ pub fn all(path: &str) -> io::Result<Vec<u8>> {
 }
 
 /// Sends what was read before. `false` when the connection is gone.
-pub async fn send_content(content: &[u8], writer: &mut ExecWriter) -> bool {
+pub async fn send_content(content: &[u8], writer: &mut ExecWriter, progress: &Progress) -> bool {
     for piece in content.chunks(CHUNK_BYTES) {
         if writer.send_file(piece).await.is_err() {
             return false;
         }
+        progress.add(piece.len() as u64);
     }
     true
 }
@@ -38,7 +40,7 @@ pub async fn send_content(content: &[u8], writer: &mut ExecWriter) -> bool {
 ///
 /// # Errors
 /// When it cannot be read, or has another size by now. Its last bytes are not sent then, so the command does not run.
-pub async fn send_file(path: &Path, bytes: u64, writer: &mut ExecWriter) -> anyhow::Result<bool> {
+pub async fn send_file(path: &Path, bytes: u64, writer: &mut ExecWriter, progress: &Progress) -> anyhow::Result<bool> {
     let failed = |what: String| CliError::usage(format!("{} {what}", path.display()), "nothing was run: try again");
     let cannot = |error: io::Error| failed(format!("cannot be read: {error}"));
     let changed = || failed("has changed while it was being read".into());
@@ -57,6 +59,7 @@ pub async fn send_file(path: &Path, bytes: u64, writer: &mut ExecWriter) -> anyh
         if writer.send_file(&buffer[..read]).await.is_err() {
             return Ok(false);
         }
+        progress.add(read as u64);
     }
     Ok(true)
 }

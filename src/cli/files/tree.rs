@@ -9,6 +9,7 @@ use anyhow::Context as _;
 
 use super::reading;
 use crate::cli::exit::CliError;
+use crate::cli::progress::Progress;
 use crate::client::ExecWriter;
 use crate::kubernetes::kubectl::paths::resolve;
 use crate::kubernetes::kubectl::pattern::{is_pattern, matches};
@@ -28,6 +29,17 @@ enum Entry {
     File(PathBuf, u64),
     /// What came out of a pipe, or of another file that says nothing about its size.
     Content(Vec<u8>),
+}
+
+impl Entry {
+    /// How many bytes it has, if it is a file.
+    fn size(&self) -> Option<u64> {
+        match self {
+            Self::Directory => None,
+            Self::File(_, bytes) => Some(*bytes),
+            Self::Content(content) => Some(content.len() as u64),
+        }
+    }
 }
 
 /// Something in a directory.
@@ -173,23 +185,25 @@ impl Tree {
     /// The list for the request.
     pub fn announced(&self) -> Vec<CommandFile> {
         let files = self.entries.iter().map(|(name, entry)| {
-            let size = match entry {
-                Entry::Directory => None,
-                Entry::File(_, bytes) => Some(*bytes),
-                Entry::Content(content) => Some(content.len() as u64),
-            };
+            let size = entry.size();
             CommandFile { name: name.clone(), size, directory: size.is_none(), ..CommandFile::default() }
         });
         files.collect()
     }
 
+    /// How many files there are, and how many bytes they have together.
+    pub fn amount(&self) -> (usize, u64) {
+        let sizes = self.entries.values().filter_map(Entry::size);
+        sizes.fold((0, 0), |(files, bytes), size| (files + 1, bytes + size))
+    }
+
     /// Sends the contents in the order of the list. `false` when the connection is gone.
-    pub async fn send(&self, writer: &mut ExecWriter) -> anyhow::Result<bool> {
+    pub async fn send(&self, writer: &mut ExecWriter, progress: &Progress) -> anyhow::Result<bool> {
         for entry in self.entries.values() {
             let sent = match entry {
                 Entry::Directory => true,
-                Entry::Content(content) => reading::send_content(content, writer).await,
-                Entry::File(path, bytes) => reading::send_file(path, *bytes, writer).await?,
+                Entry::Content(content) => reading::send_content(content, writer, progress).await,
+                Entry::File(path, bytes) => reading::send_file(path, *bytes, writer, progress).await?,
             };
             if !sent {
                 return Ok(false);
@@ -205,8 +219,11 @@ pub fn unreadable(path: &str, error: &io::Error) -> anyhow::Error {
         let what = format!("{path:?} has more than the {} MiB that can be sent", MAX_FILES_BYTES >> 20);
         return CliError::usage(what, "send fewer or smaller files, or large objects one by one").into();
     }
-    CliError::usage(format!("{path:?} cannot be read: {error}"), "kubectl runs elsewhere, and gets what is read here")
-        .into()
+    CliError::usage(
+        format!("{path:?} cannot be read: {error}"),
+        "make it readable, or leave it out: what is named is read here and sent",
+    )
+    .into()
 }
 
 fn not_text(path: &Path) -> anyhow::Error {

@@ -37,7 +37,7 @@ fn of(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> ClientError {
     match serde_json::from_slice::<Status>(body) {
         Ok(Status { kind, message }) if kind == "Status" => {
             // Kubernetes has one word for this; why is in the warning.
-            let detail = match unquoted(text(WARNING.as_str())) {
+            let detail = match warning_text(text(WARNING.as_str())) {
                 Some(warning) if status == StatusCode::UNAUTHORIZED => warning,
                 _ => message,
             };
@@ -54,7 +54,7 @@ fn of(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> ClientError {
 }
 
 /// The text of `299 - "text"`.
-fn unquoted(warning: &str) -> Option<String> {
+pub fn warning_text(warning: &str) -> Option<String> {
     let text = warning.strip_prefix("299 - \"")?.strip_suffix('"')?;
     Some(text.replace("\\\"", "\""))
 }

@@ -7,7 +7,7 @@ use super::words::{self, Words};
 /// The commands, and their flags that the client knows.
 const LOCAL: [(&str, &[&str]); 3] = [
     ("port-forward", &["namespace", "address", "pod-running-timeout", "help"]),
-    ("cp", &["namespace", "container", "no-preserve", "help"]),
+    ("cp", &["namespace", "container", "no-preserve", "retries", "help"]),
     (
         "proxy",
         &["namespace", "port", "address", "accept-hosts", "accept-paths", "reject-paths", "reject-methods", "help"],
@@ -49,7 +49,8 @@ pub fn local(args: &[String]) -> Result<Option<Vec<String>>, Refusal> {
     Ok(Some(line))
 }
 
-fn refusal(command: &str, flag: &str) -> Refusal {
+/// Refuses a flag of a command that the client does by itself.
+pub(super) fn refusal(command: &str, flag: &str) -> Refusal {
     let why = match flag {
         "as"
         | "as-group"
@@ -95,6 +96,7 @@ mod tests {
             ),
             ("cp a/b:c d -c main --no-preserve", "cp --container=main --no-preserve -- a/b:c d"),
             ("cp --no-preserve=false a:b c", "cp -- a:b c"),
+            ("cp a:b c --retries -1", "cp --retries=-1 -- a:b c"),
             ("proxy -p 0 --accept-paths=^/api -n x", "proxy --port=0 --accept-paths=^/api --"),
             ("port-forward --help", "port-forward --help --"),
         ] {
@@ -115,7 +117,7 @@ mod tests {
     fn flags_that_are_not_known_are_refused_by_name() {
         for (text, word) in [
             ("proxy --www=.", "--www"),
-            ("cp a:b c --retries=3", "mk8s shell -- kubectl cp"),
+            ("cp a:b c -R", "has no flag -R"),
             ("port-forward --kubeconfig x pod/x 80", "mk8s --cluster NAME"),
             ("--as=x port-forward pod/x 80", "yourself"),
             ("port-forward --nosuch pod/x 80", "--nosuch"),

@@ -4,6 +4,7 @@ mod allow;
 mod builtin;
 mod command_line;
 pub mod complete;
+mod edit;
 pub mod kustomization;
 mod local;
 mod needs;
@@ -20,6 +21,7 @@ mod version;
 mod words;
 
 pub use command_line::{CommandLine, Need, Refusal};
+pub use edit::{Edit, EditForm, edit, is_edit_help};
 pub use local::local;
 pub use output_form::{OutputForm, output_form};
 pub use paths::{PathArgument, PathUse};

@@ -14,9 +14,13 @@ pub fn command(command: Command) -> Result<(), Refusal> {
 
 fn command_reason(words: &str) -> Option<&'static str> {
     Some(match words {
-        "edit" | "apply edit-last-applied" => {
-            "an editor cannot run remotely: get the object, change it and apply it: \
-             `mk8s kubectl get … -o yaml > FILE`, then `mk8s kubectl apply -f FILE`"
+        "edit" => {
+            "an editor cannot run remotely: `mk8s kubectl edit` opens yours on your machine; elsewhere get the object, \
+             change it and apply it: `mk8s kubectl get … -o yaml > FILE`, then `mk8s kubectl apply -f FILE`"
+        }
+        "apply edit-last-applied" => {
+            "an editor cannot run remotely: `mk8s kubectl edit` changes the object itself; or get what was applied, \
+             change it and apply it: `mk8s kubectl apply view-last-applied … > FILE`, then `mk8s kubectl apply -f FILE`"
         }
         "cp" | "port-forward" | "proxy" => {
             "not available remotely, as it is about your machine: mk8s does it there by itself, with the same words"

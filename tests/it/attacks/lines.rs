@@ -236,6 +236,9 @@ pub const ENVIRONMENT: &[Line] = &[
     ("get pods --vmodule=*=9", ""),
 ];
 
+/// An editor that kubectl would run.
+pub const EDITORS: &[Line] = &[("edit configmap map", "")];
+
 /// Programs that kubectl would run.
 pub const PROGRAMS: &[Line] = &[
     ("kustomize {kustom}", ""),
@@ -244,7 +247,6 @@ pub const PROGRAMS: &[Line] = &[
     ("kustomize {helmdir} --enable_helm --helm_command={bin}/helm", ""),
     ("kustomize {kustom} --enable-alpha-plugins", ""),
     ("kustomize {kustom} --load-restrictor=LoadRestrictionsNone", ""),
-    ("edit configmap map", ""),
     ("edit -f -", CHANGED),
     ("create -f - --edit", CHANGED),
     ("create --edit=true -f -", CHANGED),

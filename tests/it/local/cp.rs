@@ -8,7 +8,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use super::{WAYS, command, setup};
-use crate::support::{Namespace, Output, Stack, run};
+use crate::support::{Link, Namespace, Output, Stack, run};
 
 struct Copy<'a> {
     stack: &'a Stack,
@@ -145,8 +145,33 @@ fn failures_say_what_and_where() {
             assert!(output.err().contains(word), "{args:?}: {}", output.err());
         }
     }
-    let output = copy.run(WAYS[1], &["web:a", "b", "--retries=3"]);
-    assert!(output.code == 2 && output.err().contains("without the flag --retries"), "{}", output.err());
+    let output = copy.run(WAYS[1], &["web:a", "b", "--retries=x"]);
+    assert!(output.code == 2 && output.err().contains("a number, such as 3"), "{}", output.err());
     let mut offline = command(&stack.central, WAYS[0], &namespace.0, "cp", &["web:a", "b"]);
     assert_eq!(run(offline.env("MK8S_CLUSTER", "ghost"), b"").code, 6);
+}
+
+#[test]
+fn a_copy_goes_on_when_its_connection_has_broken() {
+    let (stack, namespace) = setup();
+    let dir = tempfile::tempdir().expect("temporary directory");
+    let copy = Copy { stack: &stack, namespace: &namespace, dir: dir.path() };
+    copy.sh("mkdir 'a b' && seq 2000000 > 'a b/numbers' && seq 10 > 'a b/few'");
+    for (way, retries, code) in [(WAYS[0], "3", 0), (WAYS[1], "-1", 0), (WAYS[0], "0", 1)] {
+        let link = Link::breaking(&stack.central, 4 << 20);
+        let back = dir.path().join(format!("back{retries}"));
+        let flag = format!("--retries={retries}");
+        let args = ["web:a b", back.to_str().expect("a path"), &flag];
+        let mut command = command(&stack.central, way, &namespace.0, "cp", &args);
+        let output = run(command.env("MK8S_SERVER", link.url(&stack.central)), b"");
+        assert!(link.has_broken() && output.code == code, "{retries}: {} {}", output.code, output.err());
+        assert_eq!(output.err().contains("going on in a moment (retry 1 of "), code == 0, "{}", output.err());
+        if code == 0 {
+            let expected: String = (1..=2_000_000).map(|number| format!("{number}\n")).collect();
+            assert!(fs::read_to_string(back.join("numbers")).expect("read") == expected, "it came back different");
+            assert_eq!(fs::read_to_string(back.join("few")).expect("read").lines().count(), 10);
+        } else {
+            assert!(output.err().contains("the connection to central was lost"), "{}", output.err());
+        }
+    }
 }

@@ -7,6 +7,7 @@ pub mod cluster;
 pub mod echo;
 pub mod gateway;
 pub mod http1;
+pub mod link;
 #[allow(dead_code, reason = "the store's own tests use the rest of it")]
 #[path = "../../support/postgres.rs"]
 pub mod postgres;
@@ -20,6 +21,7 @@ use std::time::{Duration, Instant};
 
 pub use attempt::Attempt;
 pub use cluster::{Namespace, kubernetes};
+pub use link::Link;
 pub use process::{Output, Process, run};
 pub use stack::{Agent, Central, Stack};
 pub use terminal::Terminal;
