@@ -3,7 +3,7 @@
 use clap::{Args, Subcommand};
 
 use super::exit::{CliError, Exit};
-use super::output::{self, Columns, OutputArgs, or_dash};
+use super::output::{self, Columns, ListArgs, OutputArgs, or_dash};
 use super::session::{Session, SessionArgs};
 use crate::config::{ClientState, StateLock, paths};
 use crate::kubernetes::label_selector::LabelSelector;
@@ -14,7 +14,7 @@ use crate::model::{Cluster, ClusterName};
 pub enum ClustersCommand {
     /// List all clusters; the current one has a star
     #[command(visible_alias = "ls")]
-    List(ListArgs),
+    List(ClusterListArgs),
     /// Show one cluster, by default the current one
     Show {
         /// Its name
@@ -31,7 +31,7 @@ pub enum ClustersCommand {
 
 /// Which clusters to list, and how.
 #[derive(Args)]
-pub struct ListArgs {
+pub struct ClusterListArgs {
     /// Only those with these labels, in the form of kubectl: env=prod,tier!=web
     #[arg(short = 'l', long)]
     selector: Option<String>,
@@ -39,7 +39,7 @@ pub struct ListArgs {
     #[arg(long)]
     show_labels: bool,
     #[command(flatten)]
-    output: output::ListArgs,
+    output: ListArgs,
 }
 
 /// Runs the command.
@@ -51,7 +51,7 @@ pub async fn run(session: &SessionArgs, command: ClustersCommand) -> anyhow::Res
     }
 }
 
-async fn list(session: &SessionArgs, args: ListArgs) -> anyhow::Result<Exit> {
+async fn list(session: &SessionArgs, args: ClusterListArgs) -> anyhow::Result<Exit> {
     let selector = args.selector.unwrap_or_default();
     let selector = LabelSelector::parse(selector.as_bytes()).map_err(|error| {
         CliError::usage(format!("--selector {selector:?}: {error}"), "mk8s clusters list --show-labels")

@@ -125,6 +125,7 @@ pub struct AdminCluster {
     /// Its name.
     pub name: ClusterName,
     /// What it is chosen by, together with others.
+    #[serde(default)]
     pub labels: Labels,
     /// Whether the configuration of central declares it; such a cluster is there again after a restart.
     pub bootstrap: bool,
