@@ -148,8 +148,8 @@ pub struct AdminClusterList {
 pub struct NewCluster {
     /// Its name.
     pub name: ClusterName,
-    /// Its labels.
-    #[serde(default)]
+    /// Its labels. Without any the field is left out: a central that knows of none takes the request, too.
+    #[serde(default, skip_serializing_if = "Labels::is_empty")]
     pub labels: Labels,
 }
 

@@ -1,7 +1,9 @@
 //! Clients that ask all the time while central is killed again and again: nothing is missing from the log afterwards.
 
 use std::collections::{HashMap, HashSet};
-use std::fs;
+use std::fs::{self, File};
+use std::io::{BufRead as _, BufReader};
+use std::os::unix::fs::MetadataExt as _;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -106,6 +108,7 @@ fn torture(central: Central, token: &str) -> Central {
     let _agent = Agent::start(&central);
     wait_for("the agent", PATIENCE, || (central.get("/clusters/dev", token).body["status"] == "online").then_some(()));
     let namespace = Namespace::called("torture");
+    let mut reached = Reached::new(&namespace.0);
     let (seen, stop) = (Seen::default(), AtomicBool::new(false));
     let client = Client {
         connector: Connector::new(&Trust::CaFile(central.ca_file())).expect("trust"),
@@ -125,20 +128,22 @@ fn torture(central: Central, token: &str) -> Central {
         for _ in 0..plan.kills {
             std::thread::sleep(Duration::from_millis(rand::rng().random_range(plan.life.clone())));
             central = restart(central);
+            reached.gather();
         }
         central
     });
+    reached.gather();
     let seen = seen.into_inner().expect("lock");
     let good = seen.iter().filter(|answer| answer.status < 400).count();
     assert!(good > plan.clients, "the load was none: {good} of {} answers were good", seen.len());
     let refused = seen.iter().filter(|answer| answer.is_refused_unrecorded()).count();
     println!("{} kills, {} answers, {good} of them good, {refused} refused unrecorded", plan.kills, seen.len());
-    check(&central, token, &seen, &namespace);
+    check(&central, token, &seen, &reached.ids);
     central
 }
 
 /// Fails when anything is missing from the log, or is in it twice, or has no end.
-fn check(central: &Central, token: &str, seen: &[Answer], namespace: &Namespace) {
+fn check(central: &Central, token: &str, seen: &[Answer], reached: &HashSet<String>) {
     let (mut records, mut lost) = (Vec::new(), Vec::new());
     let deadline = Instant::now() + PATIENCE;
     while Instant::now() < deadline {
@@ -154,7 +159,6 @@ fn check(central: &Central, token: &str, seen: &[Answer], namespace: &Namespace)
     let ids: HashSet<&str> = records.iter().map(|record| record.id.as_str()).collect();
     assert_eq!(ids.len(), records.len(), "an id is in the log twice");
     let unfinished = records.iter().filter(|record| record.outcome == Some(AuditOutcome::Unfinished)).count();
-    let reached = reached(&namespace.0);
     println!(
         "{} records, {unfinished} of them unfinished; {} requests reached the API server",
         records.len(),
@@ -197,15 +201,52 @@ fn missing<'a>(seen: &'a [Answer], records: &[AuditRecord]) -> Vec<&'a Answer> {
     seen.iter().filter(is_missing).collect()
 }
 
-/// The ids of the requests of the admin of mk8s that the API server has seen in a namespace.
-fn reached(namespace: &str) -> HashSet<String> {
-    let log = fs::read_to_string(kubernetes().audit_log()).expect("audit log");
-    let events = log.lines().filter(|line| line.contains(namespace)).filter_map(|line| {
+/// The ids of the requests of the admin of mk8s that the API server has seen in a namespace. They are gathered while they
+/// come: the log of the API server begins anew when it is long, and what was before is soon gone.
+struct Reached {
+    namespace: String,
+    log: BufReader<File>,
+    /// The beginning of a line whose end is not written yet.
+    begun: Vec<u8>,
+    ids: HashSet<String>,
+}
+
+impl Reached {
+    fn new(namespace: &str) -> Self {
+        Self { namespace: namespace.to_owned(), log: open_log(), begun: Vec::new(), ids: HashSet::new() }
+    }
+
+    /// Reads what was written since the last time, to the end of the file that is written now.
+    fn gather(&mut self) {
+        loop {
+            let open = self.log.get_ref().metadata().expect("metadata").ino();
+            // The file is away for a moment when another takes its place.
+            let is_another = fs::metadata(kubernetes().audit_log()).is_ok_and(|now| now.ino() != open);
+            while self.log.read_until(b'\n', &mut self.begun).expect("read") > 0 && self.begun.ends_with(b"\n") {
+                let line = std::mem::take(&mut self.begun);
+                self.ids.extend(self.id(&line));
+            }
+            if !is_another {
+                return;
+            }
+            self.log = open_log();
+        }
+    }
+
+    fn id(&self, line: &[u8]) -> Option<String> {
+        let line = std::str::from_utf8(line).expect("UTF-8");
+        if !line.contains(&self.namespace) {
+            return None;
+        }
         let event: Value = serde_json::from_str(line).ok()?;
-        let by = event["impersonatedUser"]["username"].as_str()?;
-        (by == "admin@localhost").then(|| event["auditID"].as_str().map(str::to_owned)).flatten()
-    });
-    events.collect()
+        (event["impersonatedUser"]["username"] == "admin@localhost")
+            .then(|| event["auditID"].as_str().map(str::to_owned))
+            .flatten()
+    }
+}
+
+fn open_log() -> BufReader<File> {
+    BufReader::new(File::open(kubernetes().audit_log()).expect("audit log"))
 }
 
 /// What all clients share.
