@@ -125,7 +125,7 @@ fn all_is_well_where_all_is_well() {
     found.is("config", "ok", &["does not exist"]);
     found.is("tls", "ok", &["TLS 1.3"]);
     found.is("trust", "ok", &["ca.crt"]);
-    found.is("certificate", "ok", &["127.0.0.1", "(in 364d)"]);
+    found.is("certificate", "ok", &["127.0.0.1", "(in 36"]);
     found.is("login", "ok", &["admin@localhost with the roles admin, by an API token in MK8S_TOKEN"]);
     found.is("online", "ok", &["1 tunnel"]);
     found.is("kubectl-version", "ok", &["kubectl v1.", "Kubernetes v1."]);

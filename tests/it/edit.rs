@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::cli::assert_fails;
-use crate::support::{Namespace, Output, Stack, Terminal, kubernetes, run};
+use crate::support::{Namespace, Output, PATIENCE, Stack, Terminal, kubernetes, run, wait_for};
 
 /// Keeps what it is given, and does what is written for this round.
 const EDITOR: &str = r#"
@@ -294,9 +294,12 @@ fn rights_are_those_of_the_user() {
     run(desk.command(&["cm/map"], &[&change("mine")]).env("MK8S_TOKEN", token), b"").expect(0);
     assert_eq!(desk.value(), "mine");
     // The log has who changed what, and nothing of what is in it.
-    let log = desk.stack.run(&["audit", "--user=editor@example.com", "-o", "json"]).expect(0).out();
-    let changed = log.lines().find(|line| line.contains("\"verb\":\"patch\"")).expect("a record");
-    assert!(changed.contains("\"resource\":\"configmaps\"") && changed.contains("\"status\":200"), "{changed}");
+    let log = wait_for("the end of the change in the log", PATIENCE, || {
+        let log = desk.stack.run(&["audit", "--user=editor@example.com", "-o", "json"]).expect(0).out();
+        let is_change =
+            |line: &str| line.contains("\"verb\":\"patch\"") && line.contains("\"resource\":\"configmaps\"");
+        log.lines().any(|line| is_change(line) && line.contains("\"status\":200")).then_some(log)
+    });
     assert!(!log.contains("key: mine"), "{log}");
 }
 

@@ -51,7 +51,7 @@ fn a_client_certificate_is_shown_and_remembered() {
     assert_fails(&unknown, 1, &["central does not accept the client certificate: its authority is unknown there"]);
     assert!(!client.state_file().exists());
     let expired = login("expired", site.authority.sign(&Wanted::client().valid(-7200, -3600)));
-    assert_fails(&expired, 1, &["expired.crt: it expired at 20"]);
+    assert_fails(&expired, 2, &["expired.crt: it expired at 20"]);
     assert_fails(&log_in(&client, &site, &["--client-cert-file", "x"]), 2, &["a client certificate needs its key"]);
 
     login("good", site.authority.sign(&Wanted::client())).expect(0);
