@@ -7,7 +7,6 @@ use std::io::{IsTerminal as _, Write as _, stderr};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use rustix::termios::tcgetwinsize;
 use tokio::time::sleep;
 
 /// What takes less time needs no line.
@@ -94,9 +93,8 @@ impl Line {
     }
 
     fn paint(&self, text: &str) {
-        let columns = tcgetwinsize(stderr()).map_or(0, |size| usize::from(size.ws_col));
         // A line that is wrapped could not be written over; the last column wraps in some terminals.
-        let room = if columns == 0 { 79 } else { columns.saturating_sub(1) };
+        let room = columns().saturating_sub(1);
         let text: String = text.chars().filter(|c| !c.is_control()).take(room).collect();
         self.painted.store(true, Ordering::Relaxed);
         // Nobody is left to see it when this fails.
@@ -123,6 +121,18 @@ pub fn size(bytes: f64) -> String {
         value /= 1024.0;
     }
     format!("{value:.1} GiB")
+}
+
+/// The columns of a terminal that does not tell.
+const COLUMNS: usize = 80;
+
+/// How many characters fit in a line of the terminal that is standard error.
+pub fn columns() -> usize {
+    #[cfg(unix)]
+    let told = rustix::termios::tcgetwinsize(stderr()).map_or(0, |size| usize::from(size.ws_col));
+    #[cfg(not(unix))]
+    let told = 0;
+    if told == 0 { COLUMNS } else { told }
 }
 
 #[cfg(test)]

@@ -21,6 +21,7 @@ use super::{usage, utf8};
 use crate::cli::exit::{CliError, Exit};
 use crate::cli::files::LocalFiles;
 use crate::cli::kept::Kept;
+use crate::cli::progress::columns;
 use crate::cli::runtime::interrupted;
 use crate::cli::session::SessionArgs;
 use crate::client::{ExecReader, ExecWriter};
@@ -260,7 +261,7 @@ impl Operation {
         }
         sleep(progress::PATIENCE).await;
         loop {
-            let line = progress::line(&names(&self.clusters), &self.states.borrow(), progress::columns());
+            let line = progress::line(&names(&self.clusters), &self.states.borrow(), columns());
             if let Err(error) = self.output.show_progress(&line).await {
                 return error;
             }

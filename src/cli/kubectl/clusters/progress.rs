@@ -14,26 +14,10 @@ pub const EVERY: Duration = Duration::from_millis(200);
 /// Where the line begins, with nothing behind it.
 pub const CLEAR: &[u8] = b"\r\x1b[K";
 
-/// The columns of a terminal that does not tell.
-const COLUMNS: usize = 80;
-
 /// Whether there is somebody to show it to.
 pub fn is_wanted() -> bool {
     let dumb = std::env::var_os("TERM").is_none_or(|term| term.is_empty() || term == "dumb");
     !dumb && stderr().is_terminal()
-}
-
-/// How many characters fit in a line.
-#[cfg(unix)]
-pub fn columns() -> usize {
-    let columns = rustix::termios::tcgetwinsize(stderr()).map_or(0, |size| usize::from(size.ws_col));
-    if columns == 0 { COLUMNS } else { columns }
-}
-
-/// How many characters fit in a line.
-#[cfg(not(unix))]
-pub fn columns() -> usize {
-    COLUMNS
 }
 
 /// The line, so long that it stays one.
