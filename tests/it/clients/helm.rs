@@ -184,7 +184,7 @@ fn normalise(text: &str, way: &Way) -> String {
         (r"[A-Z][a-z]{2} [A-Z][a-z]{2} +\d+ \d\d:\d\d:\d\d \d{4}", "TIME"),
         (r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", "UID"),
         // What it cuts off itself when it has waited long enough.
-        (r"(?m)^E\d{4} .*context canceled.*\n", ""),
+        (r"(?m)^[EI]\d{4} .*context canceled.*\n", ""),
     ];
     let text = text.replace(&way.namespace.0, "NAMESPACE").replace(way.dir().to_str().expect("a path"), "DIRECTORY");
     rules.iter().fold(text, |text, (pattern, with)| {
