@@ -73,6 +73,18 @@ demo:
 man dir:
     cargo run --locked --quiet --example man -- "{{ dir }}"
 
+# Build the image, with docker, podman or buildah.
+docker tag="mk8s":
+    deploy/image/build "{{ tag }}"
+
+# Look at the image, and run every role from it as its user in a read-only root file system; as root.
+docker-test tag="mk8s":
+    deploy/image/test "{{ tag }}"
+
+# Make what a release has in a new directory: binaries for amd64 and arm64, completions, manual pages, charts, a bill of materials, checksums.
+release dir:
+    deploy/release/make "{{ dir }}"
+
 # Check that the API documentation builds without warnings.
 docs-check:
     RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps --document-private-items

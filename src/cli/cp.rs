@@ -5,14 +5,13 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use clap::Args;
-use k8s_openapi::api::core::v1::Pod;
 
 use super::exit::{CliError, Exit};
 use super::kept::{self, explain};
 use super::progress::{self, Progress};
 use super::runtime::until_signal;
 use super::session::SessionArgs;
-use crate::client::{ContainerName, CopyError, Gateway, PodName, Watch};
+use crate::client::{ContainerName, CopyError, Gateway, Pod, PodName, PodSpec, Watch};
 
 /// The annotation that names the container that is meant where none is named.
 const DEFAULT_CONTAINER: &str = "kubectl.kubernetes.io/default-container";
@@ -171,11 +170,9 @@ async fn container(gateway: &Gateway, pod: PodName, named: Option<&str>) -> anyh
 
 /// The names of all containers, the ordinary ones first.
 fn names(pod: &Pod) -> Vec<String> {
-    let Some(spec) = &pod.spec else { return Vec::new() };
-    let ordinary = spec.containers.iter().map(|container| &container.name);
-    let initial = spec.init_containers.iter().flatten().map(|container| &container.name);
-    let ephemeral = spec.ephemeral_containers.iter().flatten().map(|container| &container.name);
-    ordinary.chain(initial).chain(ephemeral).cloned().collect()
+    let PodSpec { containers, init_containers, ephemeral_containers } = &pod.spec;
+    let all = containers.iter().chain(init_containers).chain(ephemeral_containers);
+    all.map(|container| container.name.clone()).collect()
 }
 
 fn failed(error: CopyError, namespace: &str) -> anyhow::Error {

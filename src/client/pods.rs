@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use futures_util::TryStreamExt as _;
-use k8s_openapi::api::core::v1::{Pod, Service};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 use kube::api::{ListParams, WatchParams};
 use kube::core::{ApiResource, DynamicObject, GroupVersionKind, Selector, WatchEvent};
@@ -12,6 +11,7 @@ use tokio::time::{Instant, sleep};
 
 use super::error::ClientError;
 use super::gateway::{Gateway, of_kube};
+use super::kinds::{Pod, Service, pods, services};
 use crate::model::ErrorCode;
 
 /// How often pods are looked at that do not run yet.
@@ -110,7 +110,7 @@ impl Gateway {
     /// # Errors
     /// See [`ClientError`].
     pub async fn pod(&self, namespace: &str, name: &str) -> Result<Pod, ClientError> {
-        Api::namespaced(self.kube(), namespace).get(name).await.map_err(of_kube)
+        pods(self.kube(), namespace).get(name).await.map_err(of_kube)
     }
 
     /// A running pod that a target stands for, awaited for so long.
@@ -128,9 +128,8 @@ impl Gateway {
         let selector = match target.kind {
             Kind::Pod => None,
             Kind::Service => {
-                let found: Service =
-                    Api::namespaced(self.kube(), namespace).get(&target.name).await.map_err(of_kube)?;
-                let labels = found.spec.as_ref().and_then(|spec| spec.selector.clone()).unwrap_or_default();
+                let found = services(self.kube(), namespace).get(&target.name).await.map_err(of_kube)?;
+                let labels = found.spec.selector.clone();
                 service = Some(found);
                 Some(labels.into_iter().collect())
             }
@@ -140,18 +139,18 @@ impl Gateway {
             return Err(PodError::NoSelector(format!("{target} chooses no pods: it has no selector")));
         }
         loop {
-            let pods = match &selector {
+            let found = match &selector {
                 None => vec![self.pod(namespace, &target.name).await?],
                 Some(selector) => {
-                    let api: Api<Pod> = Api::namespaced(self.kube(), namespace);
-                    api.list(&ListParams::default().labels_from(selector)).await.map_err(of_kube)?.items
+                    let those = ListParams::default().labels_from(selector);
+                    pods(self.kube(), namespace).list(&those).await.map_err(of_kube)?.items
                 }
             };
-            let states: Vec<String> = pods.iter().map(|pod| format!("{} is {}", pod.name_any(), phase(pod))).collect();
-            if target.kind == Kind::Pod && pods.iter().any(has_ended) {
+            let states: Vec<String> = found.iter().map(|pod| format!("{} is {}", pod.name_any(), phase(pod))).collect();
+            if target.kind == Kind::Pod && found.iter().any(has_ended) {
                 return Err(PodError::NotRunning(format!("the pod does not run: {}", states.join(", "))));
             }
-            if let Some(pod) = pods.into_iter().filter(runs).min_by_key(rank) {
+            if let Some(pod) = found.into_iter().filter(runs).min_by_key(rank) {
                 return Ok(Resolved { pod, service });
             }
             if Instant::now() + LOOK_AGAIN > deadline {
@@ -191,7 +190,7 @@ impl Gateway {
     /// Watches a pod once; why it is gone, or nothing if the watch has ended before.
     async fn watch(&self, namespace: &str, pod: &Pod) -> Result<Option<String>, ClientError> {
         let name = pod.name_any();
-        let api: Api<Pod> = Api::namespaced(self.kube(), namespace);
+        let api = pods(self.kube(), namespace);
         let now = api.get_opt(&name).await;
         let now = match now.map_err(of_kube) {
             Ok(now) => now,
@@ -244,8 +243,8 @@ fn runs(pod: &Pod) -> bool {
 
 /// Pods that stay and are ready go before others, then those that have been there for longest.
 fn rank(pod: &Pod) -> (bool, bool, Option<jiff::Timestamp>) {
-    let conditions = pod.status.iter().flat_map(|status| status.conditions.iter().flatten());
-    let ready = conditions.into_iter().any(|condition| condition.type_ == "Ready" && condition.status == "True");
+    let mut conditions = pod.status.iter().flat_map(|status| &status.conditions);
+    let ready = conditions.any(|condition| condition.kind == "Ready" && condition.status == "True");
     let since = pod.metadata.creation_timestamp.as_ref().map(|time| time.0);
     (pod.metadata.deletion_timestamp.is_some(), !ready, since)
 }
@@ -258,6 +257,7 @@ mod tests {
         serde_json::from_value(serde_json::json!({
             "metadata": {"name": name, "creationTimestamp": created,
                          "deletionTimestamp": leaves.then_some("2026-01-02T00:00:00Z")},
+            "spec": {},
             "status": {"phase": phase, "conditions": [
                 {"type": "Ready", "status": if ready { "True" } else { "False" }}]},
         }))

@@ -2,9 +2,9 @@
 
 use std::str::FromStr;
 
-use k8s_openapi::api::core::v1::{Pod, Service, ServicePort};
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 
+use super::kinds::{Pod, Service, ServicePort};
 use super::pods::Resolved;
 
 /// What is asked for.
@@ -113,7 +113,7 @@ impl PortSpec {
 
 /// The port of a service with a number or a name.
 fn port_of_service<'a>(service: &'a Service, wanted: &Remote) -> Result<&'a ServicePort, PortError> {
-    let ports = service.spec.as_ref().and_then(|spec| spec.ports.as_deref()).unwrap_or_default();
+    let ports = &service.spec.ports;
     let matches = |port: &&ServicePort| match wanted {
         Remote::Number(number) => port.port == i32::from(*number),
         Remote::Name(name) => port.name.as_ref() == Some(name),
@@ -136,7 +136,7 @@ fn port_of_service<'a>(service: &'a Service, wanted: &Remote) -> Result<&'a Serv
 /// The port of a pod that is behind one of a service.
 fn behind(service: &Service, port: &ServicePort, pod: &Pod) -> Result<u16, PortError> {
     let number = |port: i32| u16::try_from(port).unwrap_or_default();
-    let headless = service.spec.as_ref().and_then(|spec| spec.cluster_ip.as_deref()) == Some("None");
+    let headless = service.spec.cluster_ip.as_deref() == Some("None");
     match &port.target_port {
         // Nothing stands between a client and the pods of such a service.
         _ if headless => Ok(number(port.port)),
@@ -148,7 +148,7 @@ fn behind(service: &Service, port: &ServicePort, pod: &Pod) -> Result<u16, PortE
 
 /// The port of a container with a name.
 fn port_of_pod(pod: &Pod, name: &str) -> Result<u16, PortError> {
-    let mut ports = pod.spec.iter().flat_map(|spec| &spec.containers).flat_map(|c| c.ports.iter().flatten());
+    let mut ports = pod.spec.containers.iter().flat_map(|container| &container.ports);
     let found = ports.find(|port| port.name.as_deref() == Some(name));
     match found.map(|port| (port.protocol.as_deref().unwrap_or("TCP"), u16::try_from(port.container_port))) {
         Some(("TCP", Ok(port))) => Ok(port),
@@ -162,7 +162,7 @@ fn port_of_pod(pod: &Pod, name: &str) -> Result<u16, PortError> {
 
 /// Refuses a number that a container declares, but not for TCP. Most are declared nowhere.
 fn check_protocol(pod: &Pod, number: u16) -> Result<(), PortError> {
-    let ports = pod.spec.iter().flat_map(|spec| &spec.containers).flat_map(|c| c.ports.iter().flatten());
+    let ports = pod.spec.containers.iter().flat_map(|container| &container.ports);
     let declared: Vec<&str> = ports
         .filter(|port| port.container_port == i32::from(number))
         .map(|port| port.protocol.as_deref().unwrap_or("TCP"))

@@ -34,17 +34,23 @@ fn broken(line: &str) -> Vec<String> {
 fn bash(command: &Command, line: &str) -> Vec<String> {
     let mut bash = Command::new("bash");
     bash.args(["--norc", "-c", DRIVER, "bash", line]).args(broken(line));
-    for (name, value) in command.get_envs() {
+    with_settings(&mut bash, command);
+    let output = run(&mut bash, b"").expect(0);
+    assert_eq!(output.err(), "", "{line}");
+    output.out().lines().filter(|line| !line.is_empty()).map(str::to_owned).collect()
+}
+
+/// Gives a shell the settings of a command, and `mk8s` as what it finds under that name.
+fn with_settings(command: &mut Command, of: &Command) {
+    for (name, value) in of.get_envs() {
         match value {
-            Some(value) => bash.env(name, value),
-            None => bash.env_remove(name),
+            Some(value) => command.env(name, value),
+            None => command.env_remove(name),
         };
     }
     let own = Path::new(MK8S).parent().expect("a directory");
     let path = std::env::var("PATH").expect("PATH");
-    let output = run(bash.env("PATH", format!("{}:{path}", own.display())), b"").expect(0);
-    assert_eq!(output.err(), "", "{line}");
-    output.out().lines().filter(|line| !line.is_empty()).map(str::to_owned).collect()
+    command.env("PATH", format!("{}:{path}", own.display()));
 }
 
 /// What is told of a line that is not finished, without a shell.
@@ -83,6 +89,27 @@ fn scripts_are_scripts() {
         }
     }
     assert_fails(&client.run(&["completion", "nosuch"]), 2, &["bash", "fish", "zsh", "powershell"]);
+}
+
+/// Fish can be asked what it would offer.
+#[test]
+fn fish_offers_what_bash_does() {
+    if !is_installed("fish") {
+        return;
+    }
+    let client = Client::new();
+    let command = client.command();
+    for line in
+        ["mk8s clu", "mk8s clusters u", "mk8s clusters list -o j", "mk8s kubectl get deploym", "mk8s k rollout res"]
+    {
+        let mut fish = Command::new("fish");
+        fish.args(["--no-config", "-c", "mk8s completion fish | source; complete -C $argv[1]", line]);
+        with_settings(&mut fish, &command);
+        let output = run(&mut fish, b"").expect(0);
+        let offered: Vec<String> =
+            output.out().lines().filter_map(|line| line.split('\t').next()).map(str::to_owned).collect();
+        assert_eq!(offered, bash(&command, line), "{line}");
+    }
 }
 
 fn is_installed(program: &str) -> bool {
