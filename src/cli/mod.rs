@@ -20,6 +20,7 @@ mod kubeconfig;
 mod kubectl;
 mod login;
 mod logout;
+mod outdated;
 mod output;
 mod passwd;
 mod port_forward;

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use anyhow::Context as _;
 
 use super::exit::{CliError, Exit};
-use super::prompt;
+use super::{outdated, prompt};
 use crate::client::{Client, ClientError, Health};
 use crate::config::ClientState;
 use crate::tls::{ClientTls, ConnectError, IdentityFiles, Trust, probe};
@@ -81,7 +81,7 @@ impl Authority {
 
     /// A client that recognises central so.
     pub fn client(&self, url: &str) -> Result<Client, ClientError> {
-        Client::new(url, self.tls())
+        Ok(Client::new(url, self.tls())?.when_outdated(outdated::warn))
     }
 
     fn is_system(&self) -> bool {

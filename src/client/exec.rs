@@ -56,13 +56,14 @@ impl Client {
         let upgrade = upgrade.body(()).map_err(|e| protocol(&e))?;
         let config = WebSocketConfig::default().write_buffer_size(0);
         let stream = self.connect().await?;
-        let (mut socket, _) =
+        let (mut socket, answer) =
             client_async_with_config(upgrade, stream, Some(config)).await.map_err(|error| match error {
                 Error::Http(response) => {
                     self.refusal(response.status(), response.body().as_deref().unwrap_or_default())
                 }
                 other => protocol(&other),
             })?;
+        self.check_age(answer.headers());
         socket.send(Message::text(body)).await.map_err(|_| ClientError::Lost)?;
         let (sink, stream) = socket.split();
         Ok((ExecWriter(sink), ExecReader(stream)))

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use http::response::Parts;
-use http::{HeaderValue, Method, Request, Response, StatusCode, Uri, header};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri, header};
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::body::{Bytes, Incoming};
 use hyper_util::rt::TokioIo;
@@ -15,7 +15,7 @@ use tokio_util::task::AbortOnDropHandle;
 
 use super::credential::Credential;
 use super::error::ClientError;
-use crate::model::version::VERSION;
+use crate::model::version::{MIN_CLIENT, VERSION, is_before};
 use crate::model::{ErrorCode, Problem};
 use crate::tls::connect::is_loopback;
 use crate::tls::{Alpn, ClientTls, Connector, Stream, reason};
@@ -32,7 +32,11 @@ pub struct Client {
     connector: Connector,
     server: Uri,
     credential: Credential,
+    outdated: Outdated,
 }
+
+/// What is done when central says that it needs a newer client; it is given the oldest version that will do.
+pub type Outdated = fn(&str);
 
 /// The answer of `GET /health`.
 #[derive(Clone, Debug, Deserialize)]
@@ -61,12 +65,25 @@ impl Client {
         if uri.host().is_none() || !matches!(uri.scheme_str(), Some("https" | "http")) || !plain {
             return Err(wrong());
         }
-        Ok(Self { connector: Connector::new(tls)?, server: uri, credential: Credential::None })
+        Ok(Self { connector: Connector::new(tls)?, server: uri, credential: Credential::None, outdated: |_| {} })
     }
 
     /// The same client, which shows a credential with every request.
     pub fn with_credential(self, credential: Credential) -> Self {
         Self { credential, ..self }
+    }
+
+    /// The same client, which does this when central needs a newer one.
+    pub fn when_outdated(self, outdated: Outdated) -> Self {
+        Self { outdated, ..self }
+    }
+
+    /// Looks whether an answer says that central needs a newer client.
+    pub(super) fn check_age(&self, headers: &HeaderMap) {
+        let oldest = headers.get(MIN_CLIENT).and_then(|value| value.to_str().ok());
+        if let Some(oldest) = oldest.filter(|oldest| is_before(VERSION, oldest)) {
+            (self.outdated)(oldest);
+        }
     }
 
     /// What is shown with every request.
@@ -137,6 +154,7 @@ impl Client {
         let (head, answer) = tokio::time::timeout(TIMEOUT, exchange(stream, request))
             .await
             .map_err(|_| ClientError::Timeout(TIMEOUT.as_secs()))??;
+        self.check_age(&head.headers);
         if head.status.is_success() { Ok(answer) } else { Err(self.refusal(head.status, &answer)) }
     }
 

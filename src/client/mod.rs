@@ -32,7 +32,7 @@ pub use diagnosis::{Greeting, Passage};
 pub use error::ClientError;
 pub use exec::{ExecReader, ExecWriter};
 pub use gateway::{Credentials, Gateway};
-pub use http::{Client, Health};
+pub use http::{Client, Health, Outdated};
 pub use kinds::{Pod, PodSpec};
 pub use objects::{ObjectPatch, Patched};
 pub use pods::{Kind, PodError, Resolved, Target};

@@ -14,6 +14,15 @@ pub fn client_state() -> PathBuf {
         .map_or_else(|| home().join(".mk8s/config.yaml"), PathBuf::from)
 }
 
+/// A file beside it, of the same name with a suffix.
+pub fn beside_client_state(suffix: &str) -> Option<PathBuf> {
+    let state = std::path::absolute(client_state()).ok()?;
+    let mut name = state.file_name()?.to_owned();
+    name.push(".");
+    name.push(suffix);
+    Some(state.with_file_name(name))
+}
+
 /// The home directory, or the current one for a user without.
 pub fn home() -> PathBuf {
     absolute_env("HOME").unwrap_or_else(|| PathBuf::from("."))

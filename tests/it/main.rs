@@ -31,6 +31,7 @@ mod local;
 mod local_files;
 mod many_clusters;
 mod operations;
+mod outdated;
 mod plugin;
 mod policy;
 mod progress;

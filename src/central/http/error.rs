@@ -9,6 +9,7 @@ use http::{HeaderName, HeaderValue, StatusCode, header};
 use tracing::{Instrument as _, info_span, warn};
 
 use super::{body, gateway};
+use crate::model::version::{MIN_CLIENT, MIN_CLIENT_VERSION};
 use crate::model::{ErrorCode, Failure, Problem, RequestId};
 
 /// The header that names a request.
@@ -34,8 +35,12 @@ pub async fn identify(mut request: Request, next: Next) -> Response {
     if let Some(failure) = response.extensions_mut().remove::<Failure>() {
         response = if gateway.is_some() { gateway::Seen::failed(&failure) } else { problem(&failure, &id) };
     }
-    if let Some(gateway) = gateway {
-        gateway.finish(&mut response);
+    match gateway {
+        Some(gateway) => gateway.finish(&mut response),
+        None => {
+            let oldest = HeaderValue::from_static(MIN_CLIENT_VERSION);
+            response.headers_mut().insert(HeaderName::from_static(MIN_CLIENT), oldest);
+        }
     }
     if let Ok(value) = HeaderValue::from_str(id.as_str()) {
         response.headers_mut().insert(REQUEST_ID, value);

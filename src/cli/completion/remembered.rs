@@ -45,10 +45,7 @@ fn owner(session: &Session) -> Option<(String, String)> {
 
 /// The file beside the client's state.
 fn path() -> Option<PathBuf> {
-    let state = std::path::absolute(paths::client_state()).ok()?;
-    let mut name = state.file_name()?.to_owned();
-    name.push(".clusters");
-    Some(state.with_file_name(name))
+    paths::beside_client_state("clusters")
 }
 
 fn read() -> Option<Remembered> {
