@@ -29,6 +29,10 @@ test:
 bench *names:
     cargo bench --locked --bench mk8s -- {{ names }}
 
+# Run all benchmarks on a quiet machine, and write docs/benchmarks.md.
+bench-report:
+    benches/report
+
 # Check that the client compiles for Windows and macOS.
 portable:
     tests/portable/check
