@@ -104,3 +104,11 @@ cluster-up dir:
 # Stop it.
 cluster-down dir:
     "$(tests/kubernetes/build)/cluster" down "{{ dir }}"
+
+# Build helm if it has not been built, and test the charts, the manifests and the units of systemd.
+charts-test:
+    MK8S_TEST_CLIENTS=1 cargo test --locked --test it charts:: -- --nocapture
+
+# Write the tables of the charts' READMEs and the manifests anew.
+charts-update:
+    MK8S_TEST_CLIENTS=1 MK8S_TEST_UPDATE=1 cargo test --locked --test it charts::

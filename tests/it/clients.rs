@@ -10,6 +10,6 @@ mod idle;
 mod informer;
 mod k9s;
 mod kubectls;
-mod setup;
+pub mod setup;
 mod stalled;
 mod stop;

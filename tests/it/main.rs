@@ -10,6 +10,7 @@ mod audit;
 mod auth;
 mod bad_input;
 mod bad_peers;
+mod charts;
 mod child;
 mod cli;
 mod clients;

@@ -4,6 +4,12 @@ use crate::config::client::{check_server, is_pin};
 use crate::model::ClusterName;
 use crate::model::token::CreatedAgentToken;
 
+/// The namespace of an agent in its cluster.
+const NAMESPACE: &str = "mk8s-system";
+
+/// The Secret there that holds its token, so that it is in no command and in no release of Helm.
+const SECRET: &str = "mk8s-agent-token";
+
 /// What the commands are made of: nothing but texts of a known form.
 pub struct Install<'a> {
     cluster: &'a ClusterName,
@@ -29,7 +35,7 @@ impl<'a> Install<'a> {
             None => (String::new(), String::new()),
         };
         let url_value = quote(&format!("central.url={}", helm(self.central)));
-        let token_value = quote(&format!("token={}.token", helm(self.cluster.as_str())));
+        let from_file = quote(&format!("token={}.token", self.cluster));
         let central = quote(self.central);
         format!(
             "  the token is shown this once; keep it in a file (paste it, then Enter and Ctrl-D):\n\n    \
@@ -37,7 +43,10 @@ impl<'a> Install<'a> {
              then run the agent on a machine that reaches the cluster:\n\n    \
              mk8s serve agent --central {central} --token-file {file}{pin}\n\n  \
              or in the cluster itself:\n\n    \
-             helm install mk8s-agent deploy/charts/mk8s-agent --set {url_value}{pin_value} --set-file {token_value}\n\n"
+             kubectl create namespace {NAMESPACE}\n    \
+             kubectl --namespace {NAMESPACE} create secret generic {SECRET} --from-file={from_file}\n    \
+             helm install mk8s-agent deploy/charts/mk8s-agent --namespace {NAMESPACE} --set {url_value}{pin_value} \
+             --set token.existingSecret={SECRET}\n\n"
         )
     }
 }
@@ -89,9 +98,13 @@ mod tests {
         for line in [
             "    (umask 077; cat > prod.token)\n".to_owned(),
             format!("    mk8s serve agent --central https://mk8s.example.com --token-file prod.token --ca-pin {pin}\n"),
+            "    kubectl create namespace mk8s-system\n".to_owned(),
+            "    kubectl --namespace mk8s-system create secret generic mk8s-agent-token --from-file=token=prod.token\n"
+                .to_owned(),
             format!(
-                "    helm install mk8s-agent deploy/charts/mk8s-agent --set central.url=https://mk8s.example.com \
-                 --set central.caPin={pin} --set-file token=prod.token\n"
+                "    helm install mk8s-agent deploy/charts/mk8s-agent --namespace mk8s-system \
+                 --set central.url=https://mk8s.example.com --set central.caPin={pin} \
+                 --set token.existingSecret=mk8s-agent-token\n"
             ),
         ] {
             assert!(text.contains(&line), "no {line:?} in {text}");

@@ -14,10 +14,7 @@ pub const AGENT_NAMESPACE: &str = "mk8s-system";
 const AGENT_ACCOUNT: &str = "mk8s-agent";
 
 /// What an administrator of a cluster applies.
-const MANIFESTS: [&str; 2] = [
-    include_str!("../../../deploy/kubernetes/agent-rbac.yaml"),
-    include_str!("../../../deploy/kubernetes/bindings.yaml"),
-];
+const MANIFEST: &str = include_str!("../../../deploy/manifests/agent-rbac.yaml");
 
 /// The roles of tests whose holders may do everything as far as the cluster is concerned: for them the policy of mk8s is
 /// the only wall.
@@ -33,7 +30,7 @@ pub struct Kubeconfigs {
 
 /// Applies all of it, and writes the kubeconfigs into a directory.
 pub fn prepare(cluster: &Kubernetes, directory: &Path) -> Kubeconfigs {
-    let manifests = MANIFESTS.join("---\n") + "---\n" + &unbound().to_string();
+    let manifests = format!("{MANIFEST}---\n{}", unbound());
     cluster.kubectl(&["apply", "-f", "-"], &manifests);
     let args = ["--namespace", AGENT_NAMESPACE, "create", "token", AGENT_ACCOUNT, "--duration=24h"];
     let token = cluster.kubectl(&args, "").trim().to_owned();
