@@ -30,6 +30,7 @@ mod lists;
 mod local;
 mod local_files;
 mod many_clusters;
+mod metrics;
 mod operations;
 mod plugin;
 mod policy;
