@@ -22,6 +22,10 @@ pub mod kubernetes;
 /// Pure rules: who calls, what they may do, and the proof that it was checked.
 pub mod access;
 
+/// What both servers tell a monitoring system: the form of metrics, and the listener that serves them.
+#[cfg(target_os = "linux")]
+pub mod metrics;
+
 /// The agent protocol, both ends: the reversed HTTP/2 connection and what travels on it.
 #[cfg(target_os = "linux")]
 pub mod tunnel;

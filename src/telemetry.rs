@@ -4,7 +4,8 @@ use std::io::{IsTerminal, stderr};
 
 use tracing_subscriber::EnvFilter;
 
-use crate::config::log::{LogConfig, LogFormat};
+use crate::config::ConfigError;
+use crate::config::log::{self, LogConfig, LogFormat};
 
 /// Starts logging for the whole process; a second call has no effect.
 ///
@@ -18,4 +19,16 @@ pub fn start(config: &LogConfig) {
         LogFormat::Text => builder.with_ansi(colour).try_init(),
         LogFormat::Json => builder.json().flatten_event(true).try_init(),
     };
+}
+
+/// Starts logging for a command of the client if `MK8S_LOG` asks for it; without, a client writes what it is asked for and
+/// no more.
+///
+/// # Errors
+/// What it asks for is no filter.
+pub fn start_client() -> Result<(), ConfigError> {
+    if let Some(level) = log::from_environment()? {
+        start(&LogConfig { level, ..LogConfig::default() });
+    }
+    Ok(())
 }

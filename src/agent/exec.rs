@@ -17,6 +17,7 @@ use super::files::{self, Place};
 use super::gate::{Caller, Gate, Open};
 use super::input::carry;
 use super::kubeconfig::kubeconfig;
+use super::metrics::{AgentMetrics, RunningCommand};
 use super::output::{Without, supervise};
 use super::process::{Process, Spawner, Spec, Stdin, spawn};
 use super::sandbox::{self, Access, Sandbox};
@@ -50,6 +51,7 @@ struct Inner {
     /// A permit for each mebibyte of files.
     disk: Semaphore,
     commands: TaskTracker,
+    metrics: Arc<AgentMetrics>,
     end_all: CancellationToken,
 }
 
@@ -153,10 +155,10 @@ impl Launcher {
 
 impl Kubectl {
     /// Makes it ready to run commands, which `commands` tracks.
-    pub fn new(launcher: Launcher, discovery: Discovery, commands: TaskTracker) -> Self {
+    pub fn new(launcher: Launcher, discovery: Discovery, commands: TaskTracker, metrics: Arc<AgentMetrics>) -> Self {
         let (slots, disk) = (Semaphore::new(MAX_COMMANDS), Semaphore::new(MAX_FILES_MIB));
         let end_all = CancellationToken::new();
-        Self(Arc::new(Inner { launcher, discovery, slots, disk, commands, end_all }))
+        Self(Arc::new(Inner { launcher, discovery, slots, disk, commands, metrics, end_all }))
     }
 
     /// Its version, such as `v1.36.3`.
@@ -181,7 +183,9 @@ impl Executor for Kubectl {
         let kubectl = self.0.clone();
         self.0.commands.spawn(async move {
             let request_id = start.request_id.clone();
+            let running = RunningCommand::new(&kubectl.metrics);
             let end = kubectl.run(start, input, &output).await;
+            running.ended(&end);
             info!(%request_id, ?end, "command ended");
             // Nobody may be waiting for the end any more.
             let _ = output.send(ExecEvent::Output(ExecOutput::End(end))).await;

@@ -14,11 +14,13 @@ use tracing::{debug, warn};
 
 use super::body::Filtered;
 use super::discovery::Signals;
+use super::metrics::{AgentMetrics, Call};
 use super::relay::{Outgoing, RelayError, Upstream};
 use crate::kubernetes::headers::{AUDIT_ID, Identity, Upgrade};
 use crate::kubernetes::question::Question;
 use crate::kubernetes::reviews::{Finding, InvalidAnswer, MAX_ANSWER, Review};
 use crate::kubernetes::status::Status;
+use crate::metrics::Via;
 use crate::tunnel::relay::{Forwarded, Kind, Relay};
 
 /// Sends what central forwards. Cheap to clone.
@@ -30,14 +32,21 @@ struct Inner {
     impersonate: bool,
     closed_namespace: Option<String>,
     signals: Arc<Signals>,
+    metrics: Arc<AgentMetrics>,
     end_all: CancellationToken,
 }
 
 impl Forwarder {
     /// Sends requests to this API server, as their callers or as the agent itself.
-    pub fn new(upstream: Upstream, impersonate: bool, closed_namespace: Option<String>, signals: Arc<Signals>) -> Self {
+    pub fn new(
+        upstream: Upstream,
+        impersonate: bool,
+        closed_namespace: Option<String>,
+        signals: Arc<Signals>,
+        metrics: Arc<AgentMetrics>,
+    ) -> Self {
         let end_all = CancellationToken::new();
-        Self(Arc::new(Inner { upstream, impersonate, closed_namespace, signals, end_all }))
+        Self(Arc::new(Inner { upstream, impersonate, closed_namespace, signals, metrics, end_all }))
     }
 
     /// Ends all requests.
@@ -45,10 +54,11 @@ impl Forwarder {
         self.0.end_all.cancel();
     }
 
-    async fn answer(&self, request: Forwarded) -> Result<Response<Body>, Status> {
+    async fn answer(&self, request: Forwarded, counted: &mut Call) -> Result<Response<Body>, Status> {
         let Forwarded { id, user, groups, method, uri, headers, kind, running } = request;
         let raw = uri.path_and_query().map_or("", |target| target.as_str());
         let question = Question::read(&method, raw, &headers)?;
+        counted.asks(&question);
         let identity = match self.0.impersonate {
             true => Some(Identity::new(&user, &groups).map_err(|error| Status::refused(&error.to_string()))?),
             false => None,
@@ -133,9 +143,12 @@ impl Relay for Forwarder {
     }
 
     async fn relay(&self, request: Forwarded) -> Response<Body> {
-        self.answer(request).await.unwrap_or_else(|status| {
+        let mut counted = Call::new(self.0.metrics.clone(), Via::Gateway);
+        let answer = self.answer(request, &mut counted).await.unwrap_or_else(|status| {
             debug!(status = status.code().as_u16(), "a forwarded request was refused");
             status.response().map(|body| Body::new(Full::new(body)))
-        })
+        });
+        counted.answered(answer.status());
+        answer
     }
 }

@@ -20,6 +20,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::AgentError;
 use super::discovery::Signals;
+use super::metrics::AgentMetrics;
 use super::relay::Upstream;
 use crate::access::{Policy, RandomError, TokenHash, generate_gate_token};
 use crate::kubernetes::headers::{Identity, InvalidIdentity};
@@ -38,6 +39,8 @@ pub struct GateOptions {
     pub closed_namespace: Option<String>,
     /// Learns of requests that say something about the discovery cache.
     pub signals: Arc<Signals>,
+    /// Where requests are counted.
+    pub metrics: Arc<AgentMetrics>,
 }
 
 /// The gate. Cheap to clone.
@@ -84,7 +87,7 @@ impl Gate {
     pub async fn start(options: GateOptions) -> Result<Self, AgentError> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.map_err(AgentError::Gate)?;
         let address = listener.local_addr().map_err(AgentError::Gate)?;
-        let (identity, authority) = ephemeral::identity(&[Ipv4Addr::LOCALHOST.to_string()])?;
+        let (identity, authority) = ephemeral::identity("mk8s gate", &[Ipv4Addr::LOCALHOST.to_string()])?;
         let tls = server::server_config(identity)?;
         let stop = CancellationToken::new();
         let inner = Inner { options, address, authority, tls, sessions: Sessions::default(), stop };

@@ -10,6 +10,7 @@ mod forward;
 mod gate;
 mod input;
 mod kubeconfig;
+mod metrics;
 mod output;
 mod presence;
 mod process;
@@ -19,6 +20,7 @@ mod terminal;
 mod tunnels;
 mod workdir;
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -35,12 +37,12 @@ use crate::config::{AgentConfig, ConfigError};
 use crate::model::ErrorCode;
 use crate::tls::{ClientTls, ConnectError, Connector, IdentityFiles, TlsError, Trust};
 use crate::tunnel::control::{ControlClient, ControlError};
-use crate::tunnel::dial::Load;
 use cluster::Cluster;
 use discovery::{Discovery, Signals};
 use exec::{Kubectl, Launcher};
 use forward::Forwarder;
 use gate::{Gate, GateOptions};
+use metrics::AgentMetrics;
 use presence::Presence;
 use workdir::WorkDir;
 
@@ -68,6 +70,14 @@ pub enum AgentError {
          kubectl that runs in it (`kubectl.sandbox: preferred` does with less)"
     )]
     Sandbox(String),
+    /// The address for metrics cannot be listened on.
+    #[error("cannot listen on {address}: {source} (`metrics.listen` sets another address)")]
+    Listen {
+        /// Which one.
+        address: SocketAddr,
+        /// What the system said.
+        source: std::io::Error,
+    },
     /// The gate cannot listen.
     #[error("cannot listen on 127.0.0.1 for the requests of commands: {0}")]
     Gate(std::io::Error),
@@ -109,13 +119,20 @@ pub async fn run(config: AgentConfig, stop: CancellationToken) -> Result<(), Age
         central: url,
         token: Arc::new(read_secret_file(token_file)?),
     };
+    let metrics = Arc::new(AgentMetrics::new(stop.clone(), client_identity(&config.tls)));
+    // From here on, so that it can be seen what the agent waits for.
+    let _watched = match config.metrics.listen {
+        Some(address) => Some(metrics::open(address, metrics.clone()).await?),
+        None => None,
+    };
     let cluster = Cluster::load(config.kubeconfig.as_deref(), config.context.as_deref()).await?;
     let work_dir = WorkDir::create(config.work_dir.as_deref()).map_err(AgentError::WorkDir)?;
-    let gate = open_gate(&config, &cluster).await?;
+    let gate = open_gate(&config, &cluster, &metrics).await?;
     let namespace = cluster.default_namespace().to_owned();
     let launcher = Launcher::new(&config.kubectl, namespace, gate.gate.clone(), work_dir.clone()).await?;
     let commands = TaskTracker::new();
-    let kubectl = Kubectl::new(launcher.clone(), gate.discovery.clone(), commands.clone());
+    let kubectl = Kubectl::new(launcher.clone(), gate.discovery.clone(), commands.clone(), metrics.clone());
+    metrics.know_sandbox(kubectl.sandbox());
     info!(kubectl = kubectl.version(), sandbox = kubectl.sandbox(), central, "agent is starting");
 
     let presence = Presence {
@@ -136,7 +153,8 @@ pub async fn run(config: AgentConfig, stop: CancellationToken) -> Result<(), Age
         kubectl: kubectl.clone(),
         forwarder: gate.forwarder.clone(),
         reconnected: presence.reconnected.clone(),
-        load: Load::default(),
+        load: metrics.load.clone(),
+        metrics,
         stop: stop.clone(),
     };
     let slots = tunnels.keep_open(config.tunnel.connections);
@@ -163,9 +181,14 @@ pub async fn run(config: AgentConfig, stop: CancellationToken) -> Result<(), Age
 fn client_tls(config: &AgentTls) -> ClientTls {
     ClientTls {
         trust: Trust::from_options(config.ca_file.as_deref(), config.ca_pin.as_deref()),
-        identity: IdentityFiles::from_options(config.client_cert_file.as_deref(), config.client_key_file.as_deref()),
+        identity: client_identity(config),
         server_name: config.server_name.clone(),
     }
+}
+
+/// What is shown to central, if anything is.
+fn client_identity(config: &AgentTls) -> Option<IdentityFiles> {
+    IdentityFiles::from_options(config.client_cert_file.as_deref(), config.client_key_file.as_deref())
 }
 
 /// The gate and its like for the requests that central forwards, and the cache that both keep up to date.
@@ -175,7 +198,11 @@ struct OpenGate {
     discovery: Discovery,
 }
 
-async fn open_gate(config: &AgentConfig, cluster: &Cluster) -> Result<OpenGate, AgentError> {
+async fn open_gate(
+    config: &AgentConfig,
+    cluster: &Cluster,
+    metrics: &Arc<AgentMetrics>,
+) -> Result<OpenGate, AgentError> {
     let kubernetes = &config.kubernetes;
     if kubernetes.impersonate && cluster.impersonates() {
         let why =
@@ -185,12 +212,14 @@ async fn open_gate(config: &AgentConfig, cluster: &Cluster) -> Result<OpenGate, 
     let signals = Arc::new(Signals::default());
     let upstream = cluster.upstream().await?;
     let closed = kubernetes.namespace.clone().or_else(|| cluster.own_namespace().map(ToOwned::to_owned));
-    let forwarder = Forwarder::new(upstream.clone(), kubernetes.impersonate, closed.clone(), signals.clone());
+    let forwarder =
+        Forwarder::new(upstream.clone(), kubernetes.impersonate, closed.clone(), signals.clone(), metrics.clone());
     let gate = Gate::start(GateOptions {
         upstream,
         impersonate: kubernetes.impersonate,
         closed_namespace: closed,
         signals: signals.clone(),
+        metrics: metrics.clone(),
     });
     Ok(OpenGate { gate: gate.await?, forwarder, discovery: Discovery::new(signals) })
 }

@@ -15,6 +15,7 @@ use tracing::{info, warn};
 use super::backoff::Backoff;
 use super::exec::Kubectl;
 use super::forward::Forwarder;
+use super::metrics::{AgentMetrics, OpenTunnel};
 use crate::tunnel::control::ControlClient;
 use crate::tunnel::dial::{DialError, Load, TunnelSignals, dial, serve};
 
@@ -37,6 +38,8 @@ pub struct Tunnels {
     pub reconnected: Arc<Notify>,
     /// How many streams run.
     pub load: Load,
+    /// Where tunnels are counted.
+    pub metrics: Arc<AgentMetrics>,
     /// Cancelled when the agent stops.
     pub stop: CancellationToken,
 }
@@ -71,8 +74,12 @@ impl Tunnels {
             let wait = match ended {
                 Ok(End::Stopped) => return,
                 Ok(End::Drained | End::Idle) => Duration::ZERO,
-                Ok(End::Closed) => backoff.next(),
+                Ok(End::Closed) => {
+                    self.metrics.tunnel_failed();
+                    backoff.next()
+                }
                 Err(error) => {
+                    self.metrics.tunnel_failed();
                     let wait = backoff.next();
                     warn!(slot, %error, retry_millis = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX), "no tunnel");
                     wait
@@ -92,6 +99,7 @@ impl Tunnels {
         let signals =
             TunnelSignals { stop: self.stop.child_token(), drained: CancellationToken::new(), load: self.load.clone() };
         let mut serving = tracker.spawn(serve(dialled, self.kubectl.clone(), self.forwarder.clone(), signals.clone()));
+        let _open = OpenTunnel::new(&self.metrics);
         info!(slot, "tunnel open");
         if slot == 0 && !std::mem::take(first) {
             self.reconnected.notify_one();

@@ -1,6 +1,7 @@
 //! What central does for agents: registration, heartbeats, and the tunnels that they dial.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use http::header;
@@ -98,6 +99,8 @@ impl Agents {
         let serial = tunnel.serial;
         self.central.directory.hear(cluster, |_| {});
         let tunnels = self.central.registry.insert(cluster, tunnel);
+        let counted = self.central.metrics.cluster(Some(name.as_str()));
+        counted.tunnels_opened.fetch_add(1, Ordering::Relaxed);
         info!(cluster = %name, serial, tunnels, "tunnel open");
         let ended = tokio::select! {
             ended = connection => Some(ended),

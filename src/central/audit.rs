@@ -20,6 +20,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::error;
 use uuid::Uuid;
 
+use super::metrics::{Metrics, Tally};
 use crate::config::audit::Reads;
 use crate::model::audit::{AuditRecord, Ending};
 use crate::model::{ErrorCode, Failure};
@@ -74,6 +75,7 @@ pub struct Audit {
     urgent: Arc<Notify>,
     reads: Durability,
     writer: String,
+    metrics: Arc<Metrics>,
 }
 
 /// The task that writes; what waits is written before it ends.
@@ -87,19 +89,24 @@ impl Audit {
     ///
     /// # Errors
     /// When the database does not answer.
-    pub async fn start(store: &Store, reads: Reads, export: Export) -> store::Result<(Self, AuditTask)> {
+    pub async fn start(
+        store: &Store,
+        reads: Reads,
+        export: Export,
+        metrics: Arc<Metrics>,
+    ) -> store::Result<(Self, AuditTask)> {
         let id = Uuid::now_v7().to_string();
         let writer = id.clone();
         store.write(move |c| store::audit::start(c, &writer, jiff::Timestamp::now())).await?;
         let (queue, items) = mpsc::channel(QUEUE);
         let (urgent, stop) = (Arc::new(Notify::new()), CancellationToken::new());
-        let writing = Writing::new(store.clone(), id.clone(), export);
+        let writing = Writing::new(store.clone(), id.clone(), export, metrics.clone());
         let task = tokio::spawn(writing.run(Waiting::new(items, urgent.clone(), stop.clone())));
         let reads = match reads {
             Reads::Strict => Durability::Strict,
             Reads::Batch => Durability::Batch,
         };
-        Ok((Self { queue, urgent, reads, writer: id }, AuditTask { task, stop }))
+        Ok((Self { queue, urgent, reads, writer: id, metrics }, AuditTask { task, stop }))
     }
 
     /// Which rows are its own.
@@ -125,10 +132,11 @@ impl Audit {
             ))
         });
         let Ok(Ok((begin, end))) = places.await else {
-            return Err(unrecorded("more records wait than can be written"));
+            return Err(self.unrecorded("more records wait than can be written"));
         };
-        let trail = Trail::new(record.clone(), end);
+        let trail = Trail::new(record.clone(), end, self.metrics.clone());
         let (written, answer) = durability.wait();
+        self.metrics.audit.queued();
         begin.send((Event::Began(record), written));
         match answer {
             None => Ok(trail),
@@ -137,9 +145,9 @@ impl Audit {
                 Ok(Err(error)) => {
                     trail.never_began();
                     error!(%error, "a request was refused because it could not be recorded");
-                    Err(unrecorded("the database does not take it"))
+                    Err(self.unrecorded("the database does not take it"))
                 }
-                Err(_) => Err(unrecorded("central is stopping")),
+                Err(_) => Err(self.unrecorded("central is stopping")),
             },
         }
     }
@@ -150,36 +158,66 @@ impl Audit {
     /// When it cannot be recorded: with [`Durability::Strict`] if it is not on disk, else if there is no room for it.
     pub async fn note(&self, record: AuditRecord, durability: Durability) -> Result<(), Failure> {
         let record = record.bounded();
-        trail::log(&record, &record.ending());
+        let (tally, mut ending) = (Tally::of(&self.metrics, &record), record.ending());
+        trail::log(&record, &ending);
+        let noted = self.write_down(record, durability).await;
+        if let Err(failure) = &noted {
+            // That is what its client hears then.
+            ending.status = Some(failure.code.http_status().into());
+        }
+        tally.end(&ending);
+        noted
+    }
+
+    async fn write_down(&self, record: AuditRecord, durability: Durability) -> Result<(), Failure> {
         let (written, answer) = durability.wait();
-        let sent = self.queue.send((Event::Began(Arc::new(record)), written));
-        match tokio::time::timeout(PATIENCE, sent).await {
-            Ok(Ok(())) => {}
-            _ => return Err(unrecorded("more records wait than can be written")),
+        match tokio::time::timeout(PATIENCE, self.queue.reserve()).await {
+            Ok(Ok(place)) => {
+                self.metrics.audit.queued();
+                place.send((Event::Began(Arc::new(record)), written));
+            }
+            _ => return Err(self.unrecorded("more records wait than can be written")),
         }
         let Some(answer) = answer else { return Ok(()) };
         match self.written(answer).await {
             Ok(Ok(())) => Ok(()),
             Ok(Err(error)) => {
                 error!(%error, "a refusal could not be recorded yet");
-                Err(unrecorded("the database does not take it"))
+                Err(self.unrecorded("the database does not take it"))
             }
-            Err(_) => Err(unrecorded("central is stopping")),
+            Err(_) => Err(self.unrecorded("central is stopping")),
         }
     }
 
     /// Records what was done already, and waits for room as long as it takes: whoever did it shall do no more meanwhile.
     pub async fn note_done(&self, record: AuditRecord) {
         let record = record.bounded();
-        trail::log(&record, &record.ending());
-        // An error says that central is stopping.
-        let _ = self.queue.send((Event::Began(Arc::new(record)), None)).await;
+        let ending = record.ending();
+        trail::log(&record, &ending);
+        Tally::of(&self.metrics, &record).end(&ending);
+        self.put(Event::Began(Arc::new(record)), None).await;
+    }
+
+    /// Waits for room as long as it takes; whether there was any: else central is stopping.
+    async fn put(&self, event: Event, written: Option<Written>) -> bool {
+        let Ok(place) = self.queue.reserve().await else { return false };
+        self.metrics.audit.queued();
+        place.send((event, written));
+        true
     }
 
     /// Lets the task write now, and waits for what is in the queue.
     async fn written(&self, answer: oneshot::Receiver<store::Result<()>>) -> Result<store::Result<()>, RecvError> {
         self.urgent.notify_one();
         answer.await
+    }
+
+    /// The answer to a request that could not be recorded.
+    fn unrecorded(&self, why: &str) -> Failure {
+        self.metrics.audit.unrecorded();
+        let detail =
+            format!("the request could not be recorded in the audit log ({why}), and so was not made: try again");
+        Failure::new(ErrorCode::Unavailable, detail)
     }
 }
 
@@ -204,9 +242,4 @@ impl AuditTask {
             error!("the last records of the audit log were not written: the database does not take them");
         }
     }
-}
-
-fn unrecorded(why: &str) -> Failure {
-    let detail = format!("the request could not be recorded in the audit log ({why}), and so was not made: try again");
-    Failure::new(ErrorCode::Unavailable, detail)
 }

@@ -86,6 +86,7 @@ impl Central {
         let stamp = self.changes.stamp();
         let rows = self.store.read(|c| clusters::list(c, Timestamp::now())).await?;
         let entries: Arc<[Entry]> = rows.into_iter().map(Entry::of).collect();
+        self.metrics.keep(&entries);
         *self.directory.known.lock().unwrap_or_else(PoisonError::into_inner) = Some((entries.clone(), stamp));
         Ok(entries)
     }

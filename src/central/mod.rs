@@ -12,6 +12,7 @@ mod directory;
 mod forwarded;
 pub mod http;
 mod listen;
+mod metrics;
 mod operations;
 mod policies;
 mod recover;
@@ -27,7 +28,8 @@ mod users;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
 use hyper_util::server::graceful::GracefulShutdown;
@@ -42,6 +44,7 @@ use crate::store::{self, Store, login_attempts};
 
 use crate::config::load::Role as _;
 use crate::config::{CentralConfig, Cidr, ConfigError};
+use crate::metrics::TlsSource;
 use crate::tls::{Authority, TlsError};
 pub use recover::{Recovered, recover};
 
@@ -52,6 +55,7 @@ use changes::{Changes, POLL};
 use directory::Directory;
 use http::Audience;
 use listen::Door;
+use metrics::Metrics;
 use policies::Policies;
 use registry::Registry;
 use running::Running;
@@ -112,6 +116,8 @@ pub struct Bound {
     users: TcpListener,
     /// Of their own, if they have one.
     agents: Option<TcpListener>,
+    /// For metrics and probes, if there is one.
+    metrics: Option<TcpListener>,
     address: SocketAddr,
     public_url: String,
     authority: Option<Arc<Authority>>,
@@ -139,6 +145,10 @@ pub async fn bind(config: CentralConfig) -> Result<Bound, CentralError> {
         Some(address) => Some(listen("agents.listen", address).await?),
         None => None,
     };
+    let for_metrics = match config.metrics.listen {
+        Some(address) => Some(listen("metrics.listen", address).await?.0),
+        None => None,
+    };
     let urls = Urls::new(&config, address, agents.as_ref().map(|(_, address)| *address));
     let (tls, authority) = certificates::open(&config, &urls)?;
     let ca_pin = authority.as_ref().map(|authority| authority.pin());
@@ -147,7 +157,8 @@ pub async fn bind(config: CentralConfig) -> Result<Bound, CentralError> {
         let file = config.audit.export_file.clone().unwrap_or_default();
         CentralError::File { file, source }
     })?;
-    let (audit, audit_task) = Audit::start(&store, config.audit.reads, export).await?;
+    let metrics = Arc::new(Metrics::default());
+    let (audit, audit_task) = Audit::start(&store, config.audit.reads, export, metrics.clone()).await?;
     let central = Central {
         store,
         changes: Changes::default(),
@@ -164,6 +175,8 @@ pub async fn bind(config: CentralConfig) -> Result<Bound, CentralError> {
         commands: TaskTracker::new(),
         running: Running::default(),
         audit,
+        metrics,
+        stopping: AtomicBool::new(false),
         address: Address::new(&urls.users, urls.agents, ca_pin),
         tls,
         agents_need_certificates: config.agents.require_client_certificate,
@@ -171,6 +184,7 @@ pub async fn bind(config: CentralConfig) -> Result<Bound, CentralError> {
     Ok(Bound {
         users,
         agents: agents.map(|(listener, _)| listener),
+        metrics: for_metrics,
         address,
         central: Arc::new(central),
         public_url: urls.users,
@@ -192,7 +206,11 @@ async fn listen(key: &'static str, wanted: SocketAddr) -> Result<(TcpListener, S
 /// Keeps up with what changes, here or on another central.
 async fn follow(central: Arc<Central>) {
     loop {
+        let since = Instant::now();
         central.changes.ask(&central.store).await;
+        if central.changes.database_answers() {
+            central.metrics.round_trip.observe(since.elapsed().as_secs_f64());
+        }
         // When this fails, so will the request that needs it, which says why.
         let _ = central.read_clusters().await;
         let _ = central.read_roles().await;
@@ -237,6 +255,14 @@ impl Bound {
         if let Some(address) = agents {
             info!(%address, url = self.central.address.agents_url, "listening for agents");
         }
+        // Until the end, so that it can be seen how central stops.
+        let _watched = self.metrics.map(|listener| {
+            if let Ok(address) = listener.local_addr() {
+                info!(%address, "listening for metrics");
+            }
+            let tls = self.central.tls.clone().map(|tls| Box::new(move || tls.config()) as TlsSource);
+            AbortOnDropHandle::new(tokio::spawn(crate::metrics::serve(listener, tls, self.central.clone())))
+        });
         info!(address = %self.address, url = self.public_url, "central is listening");
         if let Some(authority) = &self.authority {
             info!(ca_file = %authority.cert_file().display(), ca_pin = authority.pin(), "development certificate authority");
@@ -267,6 +293,7 @@ impl Bound {
             }
         };
 
+        self.central.stopping.store(true, Ordering::Relaxed);
         info!(grace_seconds = self.grace.as_secs(), "central is stopping: no new requests, running ones go on");
         self.central.registry.drain_all(DRAIN_TIMEOUT).await;
         let ended = async {

@@ -40,6 +40,13 @@ impl Registry {
         all.get(&cluster).map_or(0, |tunnels| tunnels.iter().filter(|t| !t.is_draining()).count())
     }
 
+    /// The same, and how many streams run in all of its tunnels.
+    pub fn usage(&self, cluster: ClusterId) -> (usize, usize) {
+        let all = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        let tunnels = all.get(&cluster).map(Vec::as_slice).unwrap_or_default();
+        (tunnels.iter().filter(|t| !t.is_draining()).count(), tunnels.iter().map(Tunnel::load).sum())
+    }
+
     /// The tunnel that has the least to do.
     pub fn least_loaded(&self, cluster: ClusterId) -> Option<Tunnel> {
         self.least_loaded_of(cluster, |_| true)

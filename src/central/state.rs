@@ -1,5 +1,8 @@
 //! What every request can see.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use http::Uri;
 use jiff::Timestamp;
 use tokio_util::task::TaskTracker;
@@ -8,12 +11,13 @@ use super::audit::Audit;
 use super::callers::Callers;
 use super::changes::Changes;
 use super::directory::Directory;
+use super::metrics::Metrics;
 use super::policies::Policies;
 use super::registry::Registry;
 use super::running::Running;
 use super::sessions::Lifetimes;
 use crate::access::{Hasher, KeyRing};
-use crate::model::Failure;
+use crate::model::{ErrorCode, Failure};
 use crate::store::{Conn, Store, settings};
 use crate::tls::ServerTls;
 
@@ -43,6 +47,10 @@ pub struct Central {
     pub(super) running: Running,
     /// What is asked for, and how it ends.
     pub(super) audit: Audit,
+    /// What is counted.
+    pub(super) metrics: Arc<Metrics>,
+    /// Whether it was told to stop.
+    pub(super) stopping: AtomicBool,
     /// How central is reached.
     pub(super) address: Address,
     /// The encryption of its listeners; `None` without.
@@ -73,6 +81,19 @@ impl Central {
     /// When the certificate that is served ends; `None` without one.
     pub fn certificate_not_after(&self) -> Option<Timestamp> {
         self.tls.as_ref().map(ServerTls::not_after)
+    }
+
+    /// Whether requests can be served.
+    ///
+    /// # Errors
+    /// When they cannot, with the reason.
+    pub fn readiness(&self) -> Result<(), Failure> {
+        let unavailable = |why: &str| Err(Failure::new(ErrorCode::Unavailable, why));
+        match self.stopping.load(Ordering::Relaxed) {
+            true => unavailable("central is stopping"),
+            false if !self.changes.database_answers() => unavailable("the database does not answer"),
+            false => Ok(()),
+        }
     }
 
     /// Changes who may do what: raises the policy version in the same transaction, which all centrals notice. Changes

@@ -19,7 +19,7 @@ use super::{output, serve};
 use crate::access::{generate_agent_token, generate_password};
 use crate::client::{Client, Credential};
 use crate::config::central::{Bootstrap, BootstrapCluster};
-use crate::config::log::LogConfig;
+use crate::config::log::{self, LogConfig};
 use crate::config::secret::read_password_file;
 use crate::config::{AgentConfig, CentralConfig, ClientState, StoredSession};
 use crate::model::session::{Login, Tokens};
@@ -51,14 +51,18 @@ pub struct DemoArgs {
     /// The kubectl that the agent runs
     #[arg(long, value_name = "FILE", default_value = "kubectl")]
     kubectl: PathBuf,
-    /// The least level of log lines
-    #[arg(long, value_name = "LEVEL", default_value = "warn")]
-    log_level: String,
+    /// The least level of log lines [default: $MK8S_LOG, or else warn]
+    #[arg(long, value_name = "LEVEL")]
+    log_level: Option<String>,
 }
 
 /// Runs both until SIGTERM or SIGINT.
 pub async fn run(args: DemoArgs) -> anyhow::Result<Exit> {
-    let log = LogConfig { level: args.log_level.clone(), ..LogConfig::default() };
+    let level = match &args.log_level {
+        Some(level) => level.clone(),
+        None => log::from_environment()?.unwrap_or_else(|| "warn".to_owned()),
+    };
+    let log = LogConfig { level, ..LogConfig::default() };
     telemetry::start(&log);
     let place = Place::open(args.dir.as_deref())?;
     let cluster: ClusterName = CLUSTER.parse()?;

@@ -45,6 +45,7 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
+use crate::telemetry;
 use exit::{CliError, Exit};
 use session::SessionArgs;
 
@@ -139,7 +140,8 @@ pub fn main(argv: Vec<OsString>) -> ExitCode {
     };
     // Their exit code 1 is an answer, so that no failure may have it.
     let answers_with_1 = is_kubectl || matches!(cli.command, Command::Auth(auth::AuthCommand::CanI(_)));
-    match dispatch(cli, kubectl) {
+    let logging = if logs_by_itself(&cli.command) { Ok(()) } else { telemetry::start_client() };
+    match logging.map_err(anyhow::Error::from).and_then(|()| dispatch(cli, kubectl)) {
         Ok(exit) => exit.into(),
         Err(error) => {
             let exit = exit::report(&error);
@@ -151,6 +153,16 @@ pub fn main(argv: Vec<OsString>) -> ExitCode {
 /// The command line, for manual pages and the like.
 pub fn command() -> clap::Command {
     Cli::command()
+}
+
+/// Servers log as they are configured; and a shell that completes words has no place for lines.
+fn logs_by_itself(command: &Command) -> bool {
+    match command {
+        Command::Complete(_) => true,
+        #[cfg(target_os = "linux")]
+        Command::Serve(_) | Command::Demo(_) => true,
+        _ => false,
+    }
 }
 
 /// Reads the command line. As a plugin of kubectl the program shows itself by the name by which it is run then.

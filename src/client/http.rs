@@ -1,6 +1,6 @@
 //! Plain requests: one connection each, for a command line makes few.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use http::response::Parts;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri, header};
@@ -12,6 +12,7 @@ use secrecy::zeroize::Zeroizing;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use tokio_util::task::AbortOnDropHandle;
+use tracing::debug;
 
 use super::credential::Credential;
 use super::error::ClientError;
@@ -149,12 +150,16 @@ impl Client {
     }
 
     async fn send(&self, method: Method, path: &str, body: Option<&impl Serialize>) -> Result<Bytes, ClientError> {
-        let request = self.request(method, path, body)?;
+        let since = Instant::now();
+        let request = self.request(method.clone(), path, body)?;
         let stream = self.connect().await?;
         let (head, answer) = tokio::time::timeout(TIMEOUT, exchange(stream, request))
             .await
             .map_err(|_| ClientError::Timeout(TIMEOUT.as_secs()))??;
         self.check_age(&head.headers);
+        let request_id = head.headers.get("x-request-id").and_then(|id| id.to_str().ok());
+        let millis = u64::try_from(since.elapsed().as_millis()).unwrap_or(u64::MAX);
+        debug!(%method, path, status = head.status.as_u16(), millis, request_id, "central has answered");
         if head.status.is_success() { Ok(answer) } else { Err(self.refusal(head.status, &answer)) }
     }
 

@@ -10,6 +10,7 @@ use super::error::ConfigError;
 use super::flags::AgentFlags;
 use super::load::{Layers, Loaded, Role, load};
 use super::log::LogConfig;
+use super::metrics::MetricsConfig;
 use super::url;
 use crate::model::ClusterName;
 
@@ -39,6 +40,8 @@ pub struct AgentConfig {
     pub work_dir: Option<PathBuf>,
     /// How long running commands may go on after a stop was asked for, in seconds.
     pub shutdown_grace_seconds: u64,
+    /// Metrics and probes.
+    pub metrics: MetricsConfig,
     /// Logging.
     pub log: LogConfig,
 }
@@ -114,6 +117,7 @@ impl Default for AgentConfig {
             tunnel: TunnelConfig::default(),
             work_dir: None,
             shutdown_grace_seconds: 25,
+            metrics: MetricsConfig::default(),
             log: LogConfig::default(),
         }
     }
@@ -147,6 +151,7 @@ impl Role for AgentConfig {
         ("kubernetes.impersonate", "true or false"),
         ("tunnel.connections", "a whole number from 1 to 16"),
         ("shutdown_grace_seconds", "a whole number of seconds from 0 to 3600"),
+        ("metrics.listen", "an IP address with a port, such as 127.0.0.1:9090"),
         ("log.format", "one of text, json"),
     ];
 

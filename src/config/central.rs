@@ -17,6 +17,7 @@ use super::error::ConfigError;
 use super::flags::CentralFlags;
 use super::load::{Layers, Loaded, Role, load};
 use super::log::LogConfig;
+use super::metrics::MetricsConfig;
 use super::paths;
 use crate::model::{ClusterName, Email};
 pub use listeners::{AgentsConfig, CentralTls, TlsMode};
@@ -43,6 +44,8 @@ pub struct CentralConfig {
     pub auth: AuthConfig,
     /// The audit log.
     pub audit: AuditConfig,
+    /// Metrics and probes.
+    pub metrics: MetricsConfig,
     /// What exists from the first start on.
     pub bootstrap: Bootstrap,
     /// How long running requests may go on after a stop was asked for, in seconds.
@@ -91,6 +94,7 @@ impl Default for CentralConfig {
             database: DatabaseConfig::default(),
             auth: AuthConfig::default(),
             audit: AuditConfig::default(),
+            metrics: MetricsConfig::default(),
             bootstrap: Bootstrap::default(),
             shutdown_grace_seconds: 25,
             log: LogConfig::default(),
@@ -125,6 +129,7 @@ impl Role for CentralConfig {
         ("auth.session_days", "a whole number of days from 1 to 365"),
         ("audit.reads", "one of batch, strict"),
         ("audit.retention_days", "a whole number of days from 0 to 36500"),
+        ("metrics.listen", "an IP address with a port, such as 127.0.0.1:9090"),
         ("bootstrap.admin_email", "an email address, such as admin@example.com"),
         ("shutdown_grace_seconds", "a whole number of seconds from 0 to 3600"),
         ("log.format", "one of text, json"),

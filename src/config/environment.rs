@@ -1,4 +1,5 @@
-//! Settings from the environment: `MK8S_<ROLE>_<KEY>`, with `__` between a section and its key.
+//! Settings from the environment: `MK8S_<ROLE>_<KEY>`, with `__` between a section and its key; and `MK8S_LOG` for all
+//! roles.
 
 use std::collections::BTreeSet;
 use std::ffi::OsString;
@@ -6,7 +7,7 @@ use std::ffi::OsString;
 use figment::value::{Dict, Value};
 
 use super::error::{ConfigError, Origin};
-use super::shape;
+use super::{log, shape};
 use crate::model::nearest;
 
 /// A setting that was found in the environment.
@@ -21,20 +22,25 @@ pub(super) fn variable(prefix: &str, key: &str) -> String {
     format!("{prefix}{}", key.replace('.', "__").to_uppercase())
 }
 
-/// Picks a role's settings out of the environment; an empty variable counts as not set.
+/// Picks a role's settings out of the environment, the stronger ones last; an empty variable counts as not set.
 pub(super) fn settings(
     prefix: &str,
     vars: impl IntoIterator<Item = (OsString, OsString)>,
     defaults: &Dict,
     allowed: &dyn Fn(&str) -> Option<&'static str>,
 ) -> Result<Vec<Found>, ConfigError> {
-    let vars: Vec<(String, OsString)> = vars
-        .into_iter()
-        .filter_map(|(name, value)| Some((name.into_string().ok().filter(|n| n.starts_with(prefix))?, value)))
-        .collect();
+    let all = vars.into_iter().filter_map(|(name, value)| Some((name.into_string().ok()?, value)));
+    let (for_all, vars): (Vec<_>, Vec<_>) = all
+        .filter(|(name, _)| name == log::VARIABLE || name.starts_with(prefix))
+        .partition(|(n, _)| n == log::VARIABLE);
     let foreign = service_links(vars.iter().map(|(name, _)| name.as_str()));
     let leaves = shape::leaves(defaults);
     let mut found = Vec::new();
+    if let Some((_, level)) = for_all.into_iter().next()
+        && let Some(leaf) = leaves.iter().find(|leaf| leaf.key == "log.level")
+    {
+        found.extend(setting(leaf, Origin::Variable(log::VARIABLE.to_owned()), level, allowed)?);
+    }
     for (name, value) in vars {
         if name == format!("{prefix}CONFIG") || foreign.contains(&name) {
             continue;
@@ -42,17 +48,26 @@ pub(super) fn settings(
         let Some(leaf) = leaves.iter().find(|leaf| variable(prefix, &leaf.key) == name) else {
             return Err(unknown(prefix, name, &leaves));
         };
-        let origin = Origin::Variable(name);
-        let Ok(text) = value.into_string() else {
-            return Err(ConfigError::value(leaf.key.as_str(), "the value is not valid UTF-8").at(|_| Some(origin)));
-        };
-        if !text.is_empty() {
-            let value =
-                shape::from_text(leaf, &text, allowed(&leaf.key)).map_err(|e| e.at(|_| Some(origin.clone())))?;
-            found.push(Found { origin, key: leaf.key.clone(), value });
-        }
+        found.extend(setting(leaf, Origin::Variable(name), value, allowed)?);
     }
     Ok(found)
+}
+
+/// What a variable sets; nothing if it is empty.
+fn setting(
+    leaf: &shape::Leaf<'_>,
+    origin: Origin,
+    value: OsString,
+    allowed: &dyn Fn(&str) -> Option<&'static str>,
+) -> Result<Option<Found>, ConfigError> {
+    let Ok(text) = value.into_string() else {
+        return Err(ConfigError::value(leaf.key.as_str(), "the value is not valid UTF-8").at(|_| Some(origin)));
+    };
+    if text.is_empty() {
+        return Ok(None);
+    }
+    let value = shape::from_text(leaf, &text, allowed(&leaf.key)).map_err(|e| e.at(|_| Some(origin.clone())))?;
+    Ok(Some(Found { origin, key: leaf.key.clone(), value }))
 }
 
 /// The variables that Kubernetes sets in every container for a Service whose name begins like our prefix.

@@ -3,7 +3,10 @@
 use serde::{Deserialize, Serialize};
 use tracing_subscriber::EnvFilter;
 
-use super::error::ConfigError;
+use super::error::{ConfigError, Origin};
+
+/// The variable that sets the filter of every role, and of the client. A role's own variable wins, and so does a flag.
+pub const VARIABLE: &str = "MK8S_LOG";
 
 /// Logging, to standard error.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -30,6 +33,19 @@ impl Default for LogConfig {
     fn default() -> Self {
         Self { level: "info".into(), format: LogFormat::Text }
     }
+}
+
+/// The filter that [`VARIABLE`] asks for; an empty one counts as not set.
+///
+/// # Errors
+/// It is neither a level nor a filter.
+pub fn from_environment() -> Result<Option<String>, ConfigError> {
+    let at = |error: ConfigError| error.at(|_| Some(Origin::Variable(VARIABLE.to_owned())));
+    let Some(value) = std::env::var_os(VARIABLE).filter(|value| !value.is_empty()) else { return Ok(None) };
+    let level = value.into_string().map_err(|_| at(ConfigError::value("log.level", "the value is not valid UTF-8")))?;
+    let config = LogConfig { level, ..LogConfig::default() };
+    config.validate().map_err(at)?;
+    Ok(Some(config.level))
 }
 
 const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];

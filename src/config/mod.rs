@@ -13,6 +13,7 @@ pub mod kubeconfig;
 pub mod load;
 pub mod lock;
 pub mod log;
+pub mod metrics;
 pub mod paths;
 pub mod private_file;
 pub mod secret;

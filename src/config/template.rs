@@ -114,6 +114,12 @@ audit:
   # A file that gets all records besides, as JSON lines, for a program that ships logs; /dev/stdout is standard output.
   #export_file: null
 
+# Metrics and probes, without a token: a listener that stays inside.
+metrics:
+  # The address and port of the listener that serves /metrics, /health and /ready, encrypted as the others.
+  # Default: there is none. Example: 0.0.0.0:9090
+  #listen: null
+
 # What exists from the first start on.
 bootstrap:
   # The address of the first admin.
@@ -205,6 +211,12 @@ tunnel:
 
 # How long running commands may go on after a stop was asked for, in seconds, 0 to 3600.
 #shutdown_grace_seconds: 25
+
+# Metrics and probes, without a token: a listener that stays inside.
+metrics:
+  # The address and port of the listener that serves /metrics, /health and /ready, with a certificate of its own making.
+  # Default: there is none. Example: 0.0.0.0:9090
+  #listen: null
 
 # Logging, to standard error.
 log:

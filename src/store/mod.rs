@@ -30,6 +30,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use deadpool::Status;
 use deadpool::managed::Object;
 use diesel::connection::{AnsiTransactionManager, Connection, SimpleConnection as _, TransactionManager};
 use secrecy::{ExposeSecret as _, SecretString};
@@ -62,6 +63,21 @@ pub struct Store {
     writes: Pool,
 }
 
+/// How the connections of one pool are used.
+#[derive(Clone, Copy, Debug)]
+pub struct Usage {
+    /// What they are for: `read`, `write` or `all`.
+    pub name: &'static str,
+    /// How many there may be.
+    pub most: usize,
+    /// How many are open.
+    pub open: usize,
+    /// How many of these are not in use.
+    pub idle: usize,
+    /// How many calls wait for one.
+    pub waiting: usize,
+}
+
 impl Store {
     /// The database at `sqlite://PATH` or `postgres://…`, with at most so many connections. Connects on first use.
     ///
@@ -90,6 +106,19 @@ impl Store {
     /// Whether it is PostgreSQL, which several replicas of central can share.
     pub fn is_postgres(&self) -> bool {
         matches!(self.reads.manager(), Manager::Postgres { .. })
+    }
+
+    /// How its connections are used: those for reading and those for writing, or all of them.
+    pub fn usage(&self) -> Vec<Usage> {
+        let usage = |name, pool: &Pool| {
+            let status = pool.status();
+            let Status { max_size: most, size: open, available: idle, waiting } = status;
+            Usage { name, most, open, idle, waiting }
+        };
+        match self.is_postgres() {
+            true => vec![usage("all", &self.reads)],
+            false => vec![usage("read", &self.reads), usage("write", &self.writes)],
+        }
     }
 
     /// Brings the schema to what this program needs. Replicas that start together take turns.

@@ -12,23 +12,23 @@ use super::identity::Identity;
 /// Longer than any process lives.
 const DAYS: i64 = 3650;
 
-/// What a server of this process shows, and the authority that its clients trust, PEM. The authority's key is dropped
+/// What a server of this process shows, named so, and the authority that its clients trust, PEM. The authority's key is dropped
 /// before this returns: it never signs again.
 ///
 /// # Errors
 /// When the system gives no randomness.
-pub fn identity(names: &[String]) -> Result<(Identity, String), TlsError> {
+pub fn identity(title: &str, names: &[String]) -> Result<(Identity, String), TlsError> {
     let mut params = CertificateParams::default();
     params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
     params.key_usages = vec![KeyUsagePurpose::KeyCertSign];
-    params.distinguished_name.push(DnType::CommonName, "mk8s gate CA");
+    params.distinguished_name.push(DnType::CommonName, format!("{title} CA"));
     valid_for_days(&mut params, DAYS);
     let key = KeyPair::generate()?;
     let authority = params.self_signed(&key)?;
     let issuer = Issuer::new(params, key);
 
     let mut params = CertificateParams::new(names.to_vec())?;
-    params.distinguished_name.push(DnType::CommonName, "mk8s gate");
+    params.distinguished_name.push(DnType::CommonName, title);
     params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
     params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
     params.use_authority_key_identifier_extension = true;

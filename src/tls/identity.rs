@@ -51,6 +51,19 @@ impl IdentityFiles {
     /// A file cannot be read or holds something else, the two do not belong together, or it is not the time of the
     /// certificate.
     pub fn read(&self) -> Result<Identity, TlsError> {
+        let identity = self.read_at_any_time()?;
+        match identity.chain.first().and_then(parse).and_then(|leaf| out_of_time(&leaf, Timestamp::now())) {
+            Some(reason) => Err(TlsError::Unusable { path: self.cert_file.clone(), reason }),
+            None => Ok(identity),
+        }
+    }
+
+    /// When the certificate ends, or has ended; `None` where the files hold none that can be used. Blocks.
+    pub fn not_after(&self) -> Option<Timestamp> {
+        self.read_at_any_time().ok().map(|identity| identity.not_after())
+    }
+
+    fn read_at_any_time(&self) -> Result<Identity, TlsError> {
         let certs = certificates(&self.cert_file, "a certificate chain")?;
         let key = private_key(&self.key_file)?;
         let public = provider().key_provider.load_private_key(key.clone_key()).map_err(|_| TlsError::Content {
@@ -66,11 +79,7 @@ impl IdentityFiles {
             let reason = format!("it is not the key of any certificate in {}", self.cert_file.display());
             return Err(TlsError::Unusable { path: self.key_file.clone(), reason });
         };
-        let chain = in_order(certs, leaf);
-        if let Some(reason) = chain.first().and_then(parse).and_then(|leaf| out_of_time(&leaf, Timestamp::now())) {
-            return Err(TlsError::Unusable { path: self.cert_file.clone(), reason });
-        }
-        Ok(Identity { chain, key })
+        Ok(Identity { chain: in_order(certs, leaf), key })
     }
 }
 

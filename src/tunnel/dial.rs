@@ -126,6 +126,11 @@ impl Load {
         }
     }
 
+    /// How many streams run.
+    pub fn current(&self) -> usize {
+        *self.0.borrow()
+    }
+
     fn one_more(&self) -> Running {
         self.0.send_modify(|load| *load += 1);
         Running(self.0.clone())

@@ -30,7 +30,7 @@ fn filled(path: &str) -> String {
 fn every_operation_has_a_right_and_it_is_enforced() {
     let central = Central::start();
     let viewer = central.user("viewer@example.com", &["viewer", "developer"]);
-    let public = ["/health", "/auth/login", "/auth/refresh", "/.well-known/jwks.json", "/openapi.json"];
+    let public = ["/health", "/ready", "/auth/login", "/auth/refresh", "/.well-known/jwks.json", "/openapi.json"];
     let ask = |method: &str, path: &str, token: &str| {
         let body = json!({});
         central.api(method, &filled(path), token, (method != "GET").then_some(&body)).status

@@ -11,7 +11,7 @@ use crate::support::postgres::{Database, Server};
 use crate::support::{Agent, Central, PATIENCE, Process, wait_for};
 
 /// The files of a central on this database; all of them sign with one key.
-fn files(url: &str) -> tempfile::TempDir {
+pub fn files(url: &str) -> tempfile::TempDir {
     let dir = Central::files();
     let template = Central::start();
     fs::copy(template.dir.path().join("data/keys/signing.pem"), dir.path().join("signing.pem")).expect("copy");
@@ -26,7 +26,12 @@ fn files(url: &str) -> tempfile::TempDir {
 
 /// A central listens at its own address, whatever its public URL.
 pub fn start(url: &str) -> Central {
-    let mut central = Central::start_in(files(url), &[]);
+    start_in(files(url))
+}
+
+/// The same with files that were changed.
+pub fn start_in(dir: tempfile::TempDir) -> Central {
+    let mut central = Central::start_in(dir, &[]);
     let line = central.process.wait_for_line("central is listening", PATIENCE);
     let line: serde_json::Value = serde_json::from_str(&line).expect("JSON");
     let port = line["address"].as_str().and_then(|a| a.rsplit(':').next()).expect("a port").to_owned();

@@ -31,6 +31,7 @@ mod lists;
 mod local;
 mod local_files;
 mod many_clusters;
+mod metrics;
 mod operations;
 mod outdated;
 mod plugin;

@@ -55,7 +55,8 @@ impl Inner {
             Ok(question) => question.verb(request.method()),
             Err(_) => request.method().as_str().to_ascii_lowercase(),
         };
-        let report = Report::new(session.clone(), verb, raw);
+        let metrics = self.options.metrics.clone();
+        let report = Report::new(session.clone(), metrics, question.as_ref().ok(), (verb, raw));
         let ended = session.ended.clone();
         let upgrades = Upgrade::of(request.method(), request.version(), request.headers()).is_some();
         let answering = async {
@@ -63,7 +64,7 @@ impl Inner {
                 Ok((question, allowed)) => self.relay(question, allowed, request, report).await,
                 Err(refused) => {
                     let Refused { status, denied } = *refused;
-                    report.send(status.code().as_u16(), denied).await;
+                    report.send(status.code(), denied).await;
                     Ok(refusal(&status))
                 }
             }
@@ -121,7 +122,7 @@ impl Inner {
             Ok(outgoing) => outgoing,
             Err(impersonating) => {
                 let why = impersonating.to_string();
-                report.send(StatusCode::FORBIDDEN.as_u16(), Some(why.clone())).await;
+                report.send(StatusCode::FORBIDDEN, Some(why.clone())).await;
                 return Ok(refusal(&Status::refused(&why)));
             }
         };
@@ -141,7 +142,7 @@ impl Inner {
         };
         let answer = answer.unwrap_or_else(|error| unanswered(&error));
         self.notice(&question.info, answer.status(), has_cache);
-        report.send(answer.status().as_u16(), None).await;
+        report.send(answer.status(), None).await;
         Ok(answer)
     }
 

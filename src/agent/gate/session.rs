@@ -124,6 +124,11 @@ impl Session {
         self.why.get().map(String::as_str)
     }
 
+    /// Whether somebody is told of its requests: it is a command of a caller, and not of the agent itself.
+    pub fn has_a_caller(&self) -> bool {
+        self.calls.is_some()
+    }
+
     /// Tells of a request; waits while the reports of this command are not taken.
     pub async fn report(&self, call: ApiCall) {
         if let Some(calls) = &self.calls {

@@ -22,6 +22,10 @@ use tokio_rustls::client::TlsStream;
 use super::*;
 use crate::model::ApiCall;
 
+fn metrics() -> Arc<AgentMetrics> {
+    Arc::new(AgentMetrics::new(CancellationToken::new(), None))
+}
+
 /// The head of a request as the API server saw it: request line and headers, sorted, in lower case.
 type Seen = mpsc::UnboundedReceiver<Vec<String>>;
 
@@ -83,7 +87,8 @@ impl Scene {
         let mut config = kube::Config::new(url.parse().unwrap());
         config.auth_info.token = Some("agents-own".to_owned().into());
         let upstream = Upstream::new(&config).unwrap();
-        let options = GateOptions { upstream, impersonate, closed_namespace: None, signals: Arc::default() };
+        let options =
+            GateOptions { upstream, impersonate, closed_namespace: None, signals: Arc::default(), metrics: metrics() };
         Self { gate: Gate::start(options).await.unwrap(), seen }
     }
 
@@ -335,7 +340,13 @@ async fn an_api_server_that_is_gone_is_a_502_with_a_warning() {
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     let config = kube::Config::new("http://127.0.0.1:1".parse().unwrap());
     let upstream = Upstream::new(&config).unwrap();
-    let options = GateOptions { upstream, impersonate: false, closed_namespace: None, signals: Arc::default() };
+    let options = GateOptions {
+        upstream,
+        impersonate: false,
+        closed_namespace: None,
+        signals: Arc::default(),
+        metrics: metrics(),
+    };
     let (_, seen) = mpsc::unbounded_channel();
     let scene = Scene { gate: Gate::start(options).await.unwrap(), seen };
     let (open, _calls) = scene.open();

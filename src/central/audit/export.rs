@@ -25,9 +25,9 @@ impl Export {
         self.0.iter().try_for_each(|file| open(file).map(drop))
     }
 
-    /// Adds rows. The database has them already: what fails here is told, and nobody waits for it.
-    pub(super) async fn add(&self, links: &[Link]) {
-        let Some(file) = self.0.clone() else { return };
+    /// Adds rows; whether that is done. The database has them already: what fails here is told, and nobody waits for it.
+    pub(super) async fn add(&self, links: &[Link]) -> bool {
+        let Some(file) = self.0.clone() else { return true };
         let mut text = Vec::new();
         for link in links {
             if serde_json::to_writer(&mut text, link).is_ok() {
@@ -37,9 +37,11 @@ impl Export {
         let rows = links.len();
         // The file is opened each time, so that it can be moved away at any time.
         let written = tokio::task::spawn_blocking(move || open(&file)?.write_all(&text)).await;
-        if let Err(error) = written.map_err(io::Error::other).flatten() {
+        let written = written.map_err(io::Error::other).flatten();
+        if let Err(error) = &written {
             error!(%error, rows, "records of the audit log are missing in audit.export_file; the database has them");
         }
+        written.is_ok()
     }
 }
 

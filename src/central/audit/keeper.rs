@@ -76,7 +76,9 @@ async fn close(audit: &Audit, ids: Vec<String>) -> store::Result<()> {
             last = Some(answer);
             written
         });
-        audit.queue.send((Event::Unfinished(id), written)).await.map_err(|_| stopping())?;
+        if !audit.put(Event::Unfinished(id), written).await {
+            return Err(stopping());
+        }
     }
     match last {
         None => Ok(()),

@@ -8,6 +8,7 @@ use tokio::sync::mpsc::OwnedPermit;
 use tracing::{debug, info};
 
 use super::{Event, Item};
+use crate::central::metrics::{Metrics, Tally};
 use crate::model::audit::{AuditDecision, AuditKind, AuditOutcome, AuditRecord, Ending};
 
 /// The proof that a request is recorded: what goes to a cluster needs one. Writes how the request ended when dropped.
@@ -16,6 +17,8 @@ pub struct Trail {
     ending: Ending,
     since: Instant,
     traffic: Arc<Traffic>,
+    metrics: Arc<Metrics>,
+    tally: Option<Tally>,
     /// The place in the queue for the end; none once it is written.
     end: Option<OwnedPermit<Item>>,
 }
@@ -40,8 +43,10 @@ impl Traffic {
 }
 
 impl Trail {
-    pub(super) fn new(record: Arc<AuditRecord>, end: OwnedPermit<Item>) -> Self {
-        Self { record, ending: Ending::default(), since: Instant::now(), traffic: Arc::default(), end: Some(end) }
+    pub(super) fn new(record: Arc<AuditRecord>, end: OwnedPermit<Item>, metrics: Arc<Metrics>) -> Self {
+        let (ending, since, traffic) = (Ending::default(), Instant::now(), Arc::default());
+        let tally = Some(Tally::begin(&metrics, &record));
+        Self { record, ending, since, traffic, metrics, tally, end: Some(end) }
     }
 
     /// Its id.
@@ -62,6 +67,9 @@ impl Trail {
     /// The status of the answer.
     pub fn answered(&mut self, status: http::StatusCode) {
         self.ending.status = Some(status.as_u16().into());
+        if let Some(tally) = &mut self.tally {
+            tally.answered(self.since.elapsed());
+        }
     }
 
     /// The exit code of a command.
@@ -93,6 +101,10 @@ impl Drop for Trail {
         self.ending.bytes_out = count(&self.traffic.to_client);
         let ending = std::mem::take(&mut self.ending).bounded();
         log(&self.record, &ending);
+        if let Some(tally) = self.tally.take() {
+            tally.end(&ending);
+        }
+        self.metrics.audit.queued();
         end.send((Event::Ended(self.record.clone(), ending), None));
     }
 }

@@ -2,14 +2,15 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use tokio::time::sleep;
 use tracing::{error, warn};
 
 use super::waiting::{Next, Waiting, refuse};
 use super::{Event, Export, Item, Written};
+use crate::central::metrics::Metrics;
 use crate::model::RequestId;
 use crate::model::audit::{AuditOutcome, AuditRecord, Ending, Link, Phase};
 use crate::store::{self, Store, audit};
@@ -27,19 +28,25 @@ pub(super) struct Writing {
     /// or get there later.
     links: Arc<Vec<Link>>,
     export: Export,
+    metrics: Arc<Metrics>,
 }
 
 impl Writing {
     /// A writer that has written nothing yet.
-    pub(super) fn new(store: Store, writer: String, export: Export) -> Self {
-        Self { store, writer, seq: 0, hash: String::new(), links: Arc::default(), export }
+    pub(super) fn new(store: Store, writer: String, export: Export, metrics: Arc<Metrics>) -> Self {
+        Self { store, writer, seq: 0, hash: String::new(), links: Arc::default(), export, metrics }
     }
 
     /// Writes until it shall stop, all running requests have ended and nothing waits any more.
     pub(super) async fn run(mut self, mut waiting: Waiting) {
         loop {
             match waiting.next().await {
-                Next::Batch(items) => self.write(items, &mut waiting).await,
+                Next::Batch(items) => {
+                    let events = items.len();
+                    self.metrics.audit.writing(items.first().and_then(|(event, _)| happened(event)));
+                    self.write(items, &mut waiting).await;
+                    self.metrics.audit.settled(events);
+                }
                 Next::Nothing => self.beat().await,
                 Next::End => return,
             }
@@ -50,6 +57,7 @@ impl Writing {
     async fn beat(&self) {
         let writer = self.writer.clone();
         if let Err(error) = self.store.write(move |c| audit::beat(c, &writer, Timestamp::now())).await {
+            self.metrics.audit.failed();
             warn!(%error, "the audit log cannot be written just now");
         }
     }
@@ -90,13 +98,21 @@ impl Writing {
     }
 
     async fn append(&self) -> store::Result<()> {
-        let links = self.links.clone();
-        self.store.write(move |c| audit::append(c, &links, Timestamp::now())).await
+        let (links, since) = (self.links.clone(), Instant::now());
+        let appended = self.store.write(move |c| audit::append(c, &links, Timestamp::now())).await;
+        match &appended {
+            Ok(()) => self.metrics.audit.wrote(since.elapsed()),
+            Err(_) => self.metrics.audit.failed(),
+        }
+        appended
     }
 
     /// The rows are written: the next ones come behind them.
     async fn advance(&mut self) {
-        self.export.add(&self.links).await;
+        self.metrics.audit.rows(self.links.len());
+        if !self.export.add(&self.links).await {
+            self.metrics.audit.export_failed();
+        }
         if let Some(last) = self.links.last() {
             (self.seq, self.hash) = (last.seq, last.hash.clone());
         }
@@ -120,6 +136,7 @@ impl Writing {
                 if is_final(&error) {
                     let record = serde_json::to_string(&*self.links).unwrap_or_default();
                     error!(%error, record, "a record that the database refuses is missing from the audit log");
+                    self.metrics.audit.lost();
                     self.links = Arc::default();
                     break;
                 }
@@ -127,6 +144,18 @@ impl Writing {
             }
             self.advance().await;
         }
+    }
+}
+
+/// When something happened, as far as it is known.
+fn happened(event: &Event) -> Option<Timestamp> {
+    match event {
+        Event::Began(record) => Some(record.time),
+        Event::Ended(record, ending) => {
+            let took = SignedDuration::from_micros(ending.duration_micros.unwrap_or_default());
+            record.time.checked_add(took).ok()
+        }
+        Event::Unfinished(_) => None,
     }
 }
 

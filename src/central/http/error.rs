@@ -1,15 +1,22 @@
 //! The one mapping of failures to HTTP, and the request id that every answer carries.
 
+use std::sync::Arc;
+
 use axum::Json;
 use axum::body::Body;
-use axum::extract::Request;
+use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderName, HeaderValue, StatusCode, header};
 use tracing::{Instrument as _, info_span, warn};
 
+use super::counted::Counted;
 use super::{body, gateway};
+<<<<<<< HEAD
 use crate::model::version::{MIN_CLIENT, MIN_CLIENT_VERSION};
+=======
+use crate::central::state::Central;
+>>>>>>> wt-metrics
 use crate::model::{ErrorCode, Failure, Problem, RequestId};
 
 /// The header that names a request.
@@ -24,13 +31,14 @@ impl IntoResponse for Failure {
     }
 }
 
-/// Gives the request an id, for its log lines and its answer, and writes failures as problem documents, or for clients
-/// of Kubernetes as these expect them.
-pub async fn identify(mut request: Request, next: Next) -> Response {
+/// Gives the request an id, for its log lines and its answer, counts it, and writes failures as problem documents, or for
+/// clients of Kubernetes as these expect them.
+pub async fn identify(State(central): State<Arc<Central>>, mut request: Request, next: Next) -> Response {
     let id = RequestId::generate();
     request.extensions_mut().insert(id.clone());
     let span = info_span!("request", id = %id);
     let gateway = gateway::Seen::of(&request);
+    let counted = Counted::new(central, &request, gateway.is_some());
     let mut response = next.run(request).instrument(span).await;
     if let Some(failure) = response.extensions_mut().remove::<Failure>() {
         response = if gateway.is_some() { gateway::Seen::failed(&failure) } else { problem(&failure, &id) };
@@ -42,6 +50,7 @@ pub async fn identify(mut request: Request, next: Next) -> Response {
             response.headers_mut().insert(HeaderName::from_static(MIN_CLIENT), oldest);
         }
     }
+    counted.answered(response.status());
     if let Ok(value) = HeaderValue::from_str(id.as_str()) {
         response.headers_mut().insert(REQUEST_ID, value);
     }

@@ -1,4 +1,4 @@
-//! `GET /health`: central is there, and which build it is.
+//! `GET /health`: central is there, and which build it is. `GET /ready`: it can serve.
 
 use std::sync::Arc;
 
@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::central::state::Central;
+use crate::model::Failure;
 use crate::model::version::{COMMIT, PROTOCOL_VERSION, VERSION};
 
 /// The answer.
@@ -39,4 +40,16 @@ pub async fn show(State(central): State<Arc<Central>>) -> Json<Health> {
         database,
         certificate_not_after: central.certificate_not_after(),
     })
+}
+
+/// The answer of a central that can serve.
+#[derive(Serialize, utoipa::ToSchema)]
+pub struct Ready {
+    /// Always `ready`; else the answer is a failure, which says why.
+    status: &'static str,
+}
+
+/// Answers while requests can be served.
+pub async fn ready(State(central): State<Arc<Central>>) -> Result<Json<Ready>, Failure> {
+    central.readiness().map(|()| Json(Ready { status: "ready" }))
 }

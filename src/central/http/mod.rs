@@ -8,6 +8,7 @@ mod body;
 mod caller;
 mod can_i;
 mod clusters;
+mod counted;
 mod error;
 mod exec;
 mod exec_files;

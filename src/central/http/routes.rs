@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::extract::{Request, State};
-use axum::middleware::{from_fn, from_fn_with_state};
+use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{MethodRouter, delete, get, patch, post, put};
 use axum::{Json, Router};
@@ -19,7 +19,7 @@ use super::{
 use crate::central::agents::Agents;
 use crate::central::client_certificate::ClientCertificate;
 use crate::central::state::Central;
-use crate::model::ErrorCode::{Conflict, Forbidden, NotFound, Timeout, TooManyRequests, Unauthenticated};
+use crate::model::ErrorCode::{Conflict, Forbidden, NotFound, Timeout, TooManyRequests, Unauthenticated, Unavailable};
 use crate::model::audit::{AuditFilter, AuditPage, WriterList};
 use crate::model::role::RoleList;
 use crate::model::session::{Login, Me, PasswordChange, Refresh, Tokens};
@@ -47,6 +47,12 @@ fn table() -> Table {
         (
             get_("/health", Public, "Whether central serves, and which build it is").gives::<health::Health>(200),
             get(health::show),
+        ),
+        (
+            get_("/ready", Public, "Whether central can serve: the database answers, and it is not stopping")
+                .gives::<health::Ready>(200)
+                .fails(&[Unavailable]),
+            get(health::ready),
         ),
         (
             get_("/.well-known/jwks.json", Public, "The public keys of access tokens (RFC 7517)").gives_json(200),
@@ -260,6 +266,8 @@ pub enum Audience {
 
 /// All that a listener for this audience serves.
 pub fn routes(central: Arc<Central>, audience: Audience) -> Router {
+    let own = [OPENAPI_PATH, gateway::PATH, TUNNEL_PATH, SERVICE_PATH];
+    central.metrics.http.know(own.into_iter().chain(table().into_iter().map(|(operation, _)| operation.path)));
     let router = match audience {
         Audience::Everyone => for_agents(for_users(&central), &central),
         Audience::Users => for_users(&central),
@@ -268,7 +276,7 @@ pub fn routes(central: Arc<Central>, audience: Audience) -> Router {
     router
         .method_not_allowed_fallback(error::no_such_method)
         .layer(from_fn_with_state(central.clone(), guard::check))
-        .layer(from_fn(error::identify))
+        .layer(from_fn_with_state(central.clone(), error::identify))
         .with_state(central)
 }
 

@@ -66,7 +66,8 @@ impl CentralConfig {
             _ => Ok(()),
         }?;
         self.validate_client_certificates()?;
-        self.validate_agents()
+        self.validate_agents()?;
+        self.validate_metrics()
     }
 
     /// Passwords and tokens leave a machine encrypted only.
@@ -85,7 +86,11 @@ impl CentralConfig {
             let problem = "tls.terminated_by_proxy needs the networks of the proxies: list them, such as [10.0.0.0/8]";
             return Err(ConfigError::value("trusted_proxies", problem));
         }
-        let listeners = [("listen", Some(self.listen)), ("agents.listen", self.agents.listen)];
+        let listeners = [
+            ("listen", Some(self.listen)),
+            ("agents.listen", self.agents.listen),
+            ("metrics.listen", self.metrics.listen),
+        ];
         let open = |address: &SocketAddr| !address.ip().to_canonical().is_loopback();
         match listeners.into_iter().find_map(|(key, address)| Some((key, address.filter(open)?))) {
             Some((key, address)) if !self.tls.terminated_by_proxy => Err(ConfigError::value(
@@ -129,6 +134,19 @@ impl CentralConfig {
                 "the address is that of listen: give another one, or leave the key out for one listener",
             )),
             _ => Ok(()),
+        }
+    }
+
+    /// Metrics need no token, so that they have a listener of their own, which stays inside.
+    fn validate_metrics(&self) -> Result<(), ConfigError> {
+        let Some(address) = self.metrics.listen.filter(|address| address.port() != 0) else { return Ok(()) };
+        let others = [("listen", Some(self.listen)), ("agents.listen", self.agents.listen)];
+        match others.into_iter().find(|(_, other)| *other == Some(address)) {
+            Some((key, _)) => Err(ConfigError::value(
+                "metrics.listen",
+                format!("the address is that of {key}: give another one, or leave the key out for no metrics"),
+            )),
+            None => Ok(()),
         }
     }
 

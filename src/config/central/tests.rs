@@ -121,6 +121,28 @@ fn agents_have_a_listener_of_their_own_or_share_that_of_users() {
 }
 
 #[test]
+fn metrics_have_a_listener_of_their_own() {
+    let own = |c: &mut CentralConfig| c.metrics.listen = Some("0.0.0.0:9090".parse().unwrap());
+    accepts(own);
+    accepts(|c| {
+        c.listen = "127.0.0.1:0".parse().unwrap();
+        c.metrics.listen = Some(c.listen);
+    });
+    let same = error(|c| c.metrics.listen = Some(c.listen));
+    assert!(same.starts_with("metrics.listen: the address is that of listen: give another one"), "{same}");
+    let agents = error(|c| {
+        own(c);
+        c.agents.listen = c.metrics.listen;
+    });
+    assert!(agents.starts_with("metrics.listen: the address is that of agents.listen"), "{agents}");
+    let plain = error(|c| {
+        own(c);
+        c.tls.mode = TlsMode::Off;
+    });
+    assert!(plain.contains("and metrics.listen is 0.0.0.0:9090"), "{plain}");
+}
+
+#[test]
 fn certificate_files_go_with_mode_files() {
     accepts(|c| c.tls = files());
     assert!(error(|c| c.tls = CentralTls { cert_file: None, ..files() }).starts_with("tls.cert_file: "));

@@ -67,8 +67,43 @@ fn later_layers_win_key_by_key() {
     assert_eq!(words("level:"), ["level:", "\"trace\"", "#", "--log-level"]);
     assert_eq!(words("format:"), ["format:", "\"json\"", "#", "MK8S_CENTRAL_LOG__FORMAT"]);
     assert_eq!(words("mode:"), ["mode:", "\"off\"", "#", "file"]);
-    assert_eq!(words("listen:"), ["listen:", "\"127.0.0.1:8443\"", "#", "default"]);
+    assert_eq!(words("data_dir:")[2..], ["#", "default"]);
     assert_eq!(file(&yaml).load::<CentralConfig>().unwrap().config.log.level, "trace");
+}
+
+#[test]
+fn one_variable_sets_the_log_of_every_role() {
+    let origin = |name: &str| Origin::Variable(name.into());
+    for (vars, file_says, level, from) in [
+        (&[("MK8S_LOG", "debug")][..], "warn", "debug", origin("MK8S_LOG")),
+        (
+            &[("MK8S_CENTRAL_LOG__LEVEL", "error"), ("MK8S_LOG", "debug")],
+            "warn",
+            "error",
+            origin("MK8S_CENTRAL_LOG__LEVEL"),
+        ),
+        (
+            &[("MK8S_LOG", "debug"), ("MK8S_CENTRAL_LOG__LEVEL", "error")],
+            "warn",
+            "error",
+            origin("MK8S_CENTRAL_LOG__LEVEL"),
+        ),
+        (&[("MK8S_LOG", "debug"), ("MK8S_CENTRAL_LOG__LEVEL", "")], "warn", "debug", origin("MK8S_LOG")),
+    ] {
+        let case = Case { vars: vars.to_vec(), ..file(format!("log: {{level: {file_says}}}")) };
+        let loaded = case.load::<CentralConfig>().unwrap();
+        assert_eq!((loaded.config.log.level.as_str(), loaded.origin("log.level")), (level, &from), "{vars:?}");
+    }
+    let empty = Case { vars: vec![("MK8S_LOG", "")], ..file("log: {level: warn}") };
+    assert_eq!(empty.load::<CentralConfig>().unwrap().config.log.level, "warn");
+    let flags = CentralFlags { log_level: Some("trace".into()), ..CentralFlags::default() }.given();
+    let flag = Case { vars: vec![("MK8S_LOG", "debug")], flags, ..vars(&[]) };
+    assert_eq!(flag.load::<CentralConfig>().unwrap().config.log.level, "trace");
+    assert_eq!(
+        vars(&[("MK8S_LOG", "verbose")]).error::<CentralConfig>(),
+        "log.level in the environment variable MK8S_LOG: \"verbose\" is no level or filter: use off, error, warn, info, debug, \
+         trace or a filter such as info,mk8s::tunnel=debug"
+    );
 }
 
 #[test]

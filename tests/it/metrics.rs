@@ -1,0 +1,8 @@
+//! What central and agents tell a monitoring system, and what is written about it.
+
+mod logging;
+mod monitoring;
+mod reference;
+mod scrape;
+mod servers;
+mod traffic;
