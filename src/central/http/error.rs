@@ -12,11 +12,8 @@ use tracing::{Instrument as _, info_span, warn};
 
 use super::counted::Counted;
 use super::{body, gateway};
-<<<<<<< HEAD
-use crate::model::version::{MIN_CLIENT, MIN_CLIENT_VERSION};
-=======
 use crate::central::state::Central;
->>>>>>> wt-metrics
+use crate::model::version::{MIN_CLIENT, MIN_CLIENT_VERSION};
 use crate::model::{ErrorCode, Failure, Problem, RequestId};
 
 /// The header that names a request.

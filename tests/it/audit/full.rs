@@ -1,6 +1,8 @@
 //! No room on the disk, or no database: nothing is done that cannot be recorded, and all goes on when it is back.
 
-use std::fs;
+use std::fs::{self, File};
+use std::io::{ErrorKind, Write as _};
+use std::path::PathBuf;
 use std::process::Command;
 
 use serde_json::{Value, json};
@@ -164,6 +166,35 @@ fn on_a_full_disk_nothing_happens_unrecorded() {
             limit(&site.central, "unlimited");
             site.works(round);
         }
+    }
+}
+
+/// A file system of its own for the database, which really fills up. It takes root to mount one.
+#[test]
+fn on_a_file_system_without_room_nothing_happens_unrecorded() {
+    if run(Command::new("unshare").args(["--mount", "true"]), b"").code != 0 {
+        return;
+    }
+    let dir = Central::prepared();
+    let disk = dir.path().join("disk");
+    fs::create_dir(&disk).expect("mkdir");
+    let file = dir.path().join("central.yaml");
+    let config = fs::read_to_string(&file).expect("read");
+    fs::write(&file, format!("{config}database: {{url: \"sqlite://{}/mk8s.db\"}}\n", disk.display())).expect("write");
+    // The file system is there for central alone, and goes with it.
+    let script = r#"mount -t tmpfs -o size=16m none "$1" && cp "$1/../data/mk8s.db" "$1" && exec "$0" serve central --config "$2""#;
+    let mut command = Command::new("unshare");
+    command.args(["--mount", "sh", "-c", script, MK8S]).arg(&disk).arg(&file);
+    let mut site = Site::start(Central::start_command(&mut command, dir));
+    let filler = PathBuf::from(format!("/proc/{}/root{}/filler", site.central.process.pid(), disk.display()));
+    site.works("kept");
+    for round in ["first", "second"] {
+        let mut file = File::create(&filler).expect("create");
+        let full = std::iter::repeat_with(|| file.write_all(&[0; 4096])).find_map(Result::err).expect("an end");
+        assert_eq!(full.kind(), ErrorKind::StorageFull);
+        site.refuses(Reads::GoOn);
+        fs::remove_file(&filler).expect("remove");
+        site.works(round);
     }
 }
 
