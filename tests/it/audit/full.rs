@@ -192,6 +192,7 @@ fn on_a_file_system_without_room_nothing_happens_unrecorded() {
         let mut file = File::create(&filler).expect("create");
         let full = std::iter::repeat_with(|| file.write_all(&[0; 4096])).find_map(Result::err).expect("an end");
         assert_eq!(full.kind(), ErrorKind::StorageFull);
+        drop(file);
         site.refuses(Reads::GoOn);
         fs::remove_file(&filler).expect("remove");
         site.works(round);
