@@ -112,3 +112,7 @@ charts-test:
 # Write the tables of the charts' READMEs and the manifests anew.
 charts-update:
     MK8S_TEST_CLIENTS=1 MK8S_TEST_UPDATE=1 cargo test --locked --test it charts::
+
+# Write the references of configuration, command line and API anew (docs/reference).
+reference:
+    MK8S_TEST_UPDATE=1 cargo test --locked --test it docs::reference

@@ -21,9 +21,12 @@ Exit codes:
     6  the cluster is offline
     7  no answer in time
     8  the server's certificate is not trusted
-  130  interrupted
+  129  the terminal has gone (SIGHUP)
+  130  interrupted (SIGINT)
+  141  the reader of standard output has gone (SIGPIPE)
+  143  ended from outside (SIGTERM)
 `mk8s kubectl` ends with the exit code of kubectl (with --clusters the highest of all), `mk8s auth can-i` with 0 for
-yes and 1 for no; their own failures are never 0 or 1 (2 stands in for 1); Enter ~ . leaves an `exec -it` that does not answer. `mk8s shell` ends with the exit code of the shell.";
+yes and 1 for no; their own failures are never 0 or 1 (2 stands in for 1); Enter ~ . leaves an `exec -it` that does not answer. `mk8s shell` ends with the exit code of the shell, or with 127 if there is no such program.";
 
 /// An exit code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -189,7 +192,7 @@ fn untrusted() -> (Exit, Option<String>) {
 }
 
 /// The one mapping of error codes to exit codes.
-fn of_code(code: ErrorCode) -> Exit {
+pub fn of_code(code: ErrorCode) -> Exit {
     match code {
         ErrorCode::InvalidRequest | ErrorCode::TooLarge => Exit::USAGE,
         ErrorCode::Forbidden => Exit(3),

@@ -222,6 +222,11 @@ fn dispatch(cli: Cli, kubectl: Vec<OsString>) -> anyhow::Result<Exit> {
     }
 }
 
+/// The exit code of a failure with this code, for the documentation.
+pub fn exit_code_of(code: crate::model::ErrorCode) -> u8 {
+    exit::of_code(code).0
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

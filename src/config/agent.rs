@@ -147,6 +147,9 @@ impl Role for AgentConfig {
         &["token_file", "tls.ca_file", "tls.client_cert_file", "tls.client_key_file", "kubeconfig", "work_dir"];
     const PROGRAMS: &'static [&'static str] = &["kubectl.path"];
     const ALLOWED: &'static [(&'static str, &'static str)] = &[
+        ("central", "a URL, such as https://mk8s.example.com"),
+        ("log.level", "a level, or a filter such as info,mk8s::tunnel=debug"),
+        ("tls.ca_pin", "sha256: and 64 hexadecimal digits"),
         ("kubectl.sandbox", "one of required, preferred, off"),
         ("kubernetes.impersonate", "true or false"),
         ("tunnel.connections", "a whole number from 1 to 16"),

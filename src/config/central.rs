@@ -118,10 +118,12 @@ impl Role for CentralConfig {
     ];
     const ALLOWED: &'static [(&'static str, &'static str)] = &[
         ("listen", "an IP address with a port, such as 127.0.0.1:8443"),
+        ("public_url", "a URL, such as https://mk8s.example.com"),
         ("tls.mode", "one of auto, files, off"),
         ("tls.terminated_by_proxy", "true or false"),
         ("trusted_proxies", "a list of networks, such as [10.0.0.0/8]"),
         ("agents.listen", "an IP address with a port, such as 127.0.0.1:8444"),
+        ("agents.public_url", "a URL, such as https://mk8s.example.com:8444"),
         ("agents.require_client_certificate", "true or false"),
         ("database.connections", "a whole number from 1 to 64"),
         ("auth.accepted_key_files", "a list of paths"),
@@ -132,6 +134,7 @@ impl Role for CentralConfig {
         ("metrics.listen", "an IP address with a port, such as 127.0.0.1:9090"),
         ("bootstrap.admin_email", "an email address, such as admin@example.com"),
         ("shutdown_grace_seconds", "a whole number of seconds from 0 to 3600"),
+        ("log.level", "a level, or a filter such as info,mk8s::tunnel=debug"),
         ("log.format", "one of text, json"),
         ("bootstrap.clusters", "a list of clusters with the keys name and token_file"),
     ];

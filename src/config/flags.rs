@@ -10,6 +10,9 @@ pub struct Flag {
     pub(super) value: OsString,
 }
 
+/// What stands behind a flag: its name, the key that it sets, and its value if it was given.
+type Row = (&'static str, &'static str, Option<OsString>);
+
 /// The flags of central.
 #[derive(Clone, Debug, Default, clap::Args)]
 pub struct CentralFlags {
@@ -74,20 +77,30 @@ pub struct AgentFlags {
 impl CentralFlags {
     /// The flags that were given.
     pub(super) fn given(&self) -> Vec<Flag> {
-        given([
+        given(self.rows())
+    }
+
+    /// All flags.
+    pub(super) fn rows(&self) -> Vec<Row> {
+        vec![
             ("--listen", "listen", text(&self.listen)),
             ("--public-url", "public_url", text(&self.public_url)),
             ("--data-dir", "data_dir", path(&self.data_dir)),
             ("--log-level", "log.level", text(&self.log_level)),
             ("--log-format", "log.format", text(&self.log_format)),
-        ])
+        ]
     }
 }
 
 impl AgentFlags {
     /// The flags that were given.
     pub(super) fn given(&self) -> Vec<Flag> {
-        given([
+        given(self.rows())
+    }
+
+    /// All flags.
+    pub(super) fn rows(&self) -> Vec<Row> {
+        vec![
             ("--central", "central", text(&self.central)),
             ("--cluster", "cluster", text(&self.cluster)),
             ("--token-file", "token_file", path(&self.token_file)),
@@ -98,11 +111,11 @@ impl AgentFlags {
             ("--kubectl", "kubectl.path", path(&self.kubectl)),
             ("--log-level", "log.level", text(&self.log_level)),
             ("--log-format", "log.format", text(&self.log_format)),
-        ])
+        ]
     }
 }
 
-fn given<const N: usize>(flags: [(&'static str, &'static str, Option<OsString>); N]) -> Vec<Flag> {
+fn given(flags: Vec<Row>) -> Vec<Flag> {
     flags.into_iter().filter_map(|(name, key, value)| Some(Flag { name, key, value: value? })).collect()
 }
 

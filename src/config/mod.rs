@@ -9,6 +9,7 @@ pub mod client;
 pub mod database;
 pub mod error;
 pub mod flags;
+pub mod keys;
 pub mod kubeconfig;
 pub mod load;
 pub mod lock;

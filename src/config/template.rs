@@ -20,33 +20,36 @@ pub fn client() -> String {
     CLIENT.to_owned()
 }
 
-const CENTRAL: &str = r#"# Configuration of `mk8s serve central`.
+pub(super) const CENTRAL: &str = r#"# Configuration of `mk8s serve central`.
 # Order: defaults < this file < environment (MK8S_CENTRAL_TLS__MODE sets tls.mode) < flags.
 # Relative paths are relative to the directory of this file. Check it with `mk8s config check central --config FILE`.
 
 # The address and port of the listener for users, and for agents unless agents.listen is set.
-# Another address than a loopback one needs encryption: tls.mode auto or files.
+# Another address than a loopback one needs tls.mode auto or files, or a declared proxy (tls.terminated_by_proxy).
+# Port 0 takes a free port.
 #listen: 127.0.0.1:8443
 
-# The URL by which users and agents reach central; its host is in the certificate.
-# Default: https://localhost:<port>. Example: https://mk8s.example.com
+# The URL (scheme, host, port) by which users reach central, and agents unless agents.listen is set; its host is in the
+# certificate of tls.mode auto. http:// only with tls.mode off. Default: https://localhost:<port>.
+# Example: https://mk8s.example.com
 #public_url: null
 
 # The directory for certificates and, by default, keys and the database.
+# Default: $XDG_DATA_HOME/mk8s/central, or ~/.local/share/mk8s/central.
 #data_dir: {data_dir}
 
 # Encryption of the listeners, TLS 1.2 or 1.3. Files that change are read again while central runs.
 tls:
   # Where the certificate comes from.
-  #   auto:  a development authority in <data_dir>/tls, made at the first start
+  #   auto:  a development authority in <data_dir>/tls, made at the first start; renewed 30 days before its end
   #   files: cert_file and key_file
   #   off:   no encryption; on a loopback address, or behind a proxy (terminated_by_proxy)
   #mode: auto
 
-  # For mode files: the certificate and those that signed it, a PEM file, in any order.
+  # For mode files, and required there: the certificate and those that signed it, a PEM file, in any order.
   #cert_file: null
 
-  # For mode files: the private key (RSA, ECDSA or Ed25519), a PEM file; it may be the same as cert_file.
+  # For mode files, and required there: the private key (RSA, ECDSA or Ed25519), a PEM file; it may be the same as cert_file.
   #key_file: null
 
   # The authorities whose client certificates are accepted, a PEM file. Default: none is asked for.
@@ -57,15 +60,16 @@ tls:
   #terminated_by_proxy: false
 
 # The networks of the proxies in front of central: from them, and from nobody else, the header X-Forwarded-For is
-# believed. Example: [10.0.0.0/8]
+# believed.
 #trusted_proxies: []
 
 # What is special to agents.
 agents:
-  # The address and port of a listener of their own, on which nothing else is served. Default: they speak to listen.
+  # The address and port of a listener of their own: what users ask for does not exist on it, nor what agents ask for on
+  # listen. Default: agents use listen.
   #listen: null
 
-  # The URL by which they reach that listener. Default: the host of public_url, with the port of agents.listen.
+  # The URL by which they reach that listener; only with agents.listen. Default: the host of public_url, with the port of agents.listen.
   #public_url: null
 
   # Whether an agent must show a client certificate for its cluster, besides its token. Needs tls.client_ca.
@@ -74,44 +78,46 @@ agents:
 # What central has to remember.
 database:
   # Which database; the URL may hold a password, which is better kept in url_file.
-  #   sqlite:///var/lib/mk8s/mk8s.db  a file, by its whole path: one replica
-  #   postgres://user@host/database   PostgreSQL: any number of replicas; needs auth.signing_key_file
+  #   sqlite:///var/lib/mk8s/mk8s.db  a file, by its whole path
+  #   postgres://user@host/database   PostgreSQL, for production; needs auth.signing_key_file
   # Default: sqlite://<data_dir>/mk8s.db
   #url: null
 
-  # The file that holds the URL, in place of url.
+  # The file that holds the URL, in place of url, so that a password in it is in no configuration.
   #url_file: null
 
-  # How many connections there may be, 1 to 64.
+  # How many connections to the database there may be.
   #connections: 8
 
 # Logins of users.
 auth:
-  # The RSA key that signs access tokens, a PEM file such as `openssl genrsa 2048` makes. Required with PostgreSQL.
+  # The RSA key that signs access tokens, a PEM file such as `openssl genrsa 2048` makes, with 2048 bits or more.
+  # Required with PostgreSQL, since all centrals of a database must have the same.
   # Default: <data_dir>/keys/signing.pem, made at the first start.
   #signing_key_file: null
 
-  # Keys whose access tokens are accepted besides, PEM: the previous or the next key of a rotation. Example:
-  #   accepted_key_files: [previous.pem]
+  # Keys whose access tokens are accepted besides, PEM, public or private: the previous or the next key of a rotation.
+  # Example: [previous.pem]
   #accepted_key_files: []
 
-  # How long an access token lives, in seconds, 60 to 3600.
+  # How long an access token lives, in seconds.
   #access_token_seconds: 600
 
-  # How long a session lives, in days, 1 to 365.
+  # How long a session lives from its login on, in days; refreshing does not extend it.
   #session_days: 30
 
 # The audit log, in the database.
 audit:
-  # Whether plain reads wait until they are recorded; everything else does.
+  # Whether plain reads (get, list and watch, but of secrets) wait until they are recorded; everything else does.
   #   batch:  they do not: they are written within a second, and those of that second are lost when central is killed
   #   strict: they do
   #reads: batch
 
-  # For how many days records are kept; 0 is for ever.
+  # For how many days records of the audit log are kept; 0 is for ever.
   #retention_days: 365
 
   # A file that gets all records besides, as JSON lines, for a program that ships logs; /dev/stdout is standard output.
+  # The file may be moved away at any time.
   #export_file: null
 
 # Metrics and probes, without a token: a listener that stays inside.
@@ -128,13 +134,14 @@ bootstrap:
   # The file that holds the password of the first admin. Default: one that is made up and shown once.
   #admin_password_file: null
 
-  # Clusters and the files that hold the tokens of their agents. Example:
+  # Clusters that exist from the first start on, each with the file that holds the token of its agents. A name may be
+  # declared once: 1 to 63 lower case letters, digits and hyphens. Example:
   #   clusters:
   #     - name: dev
   #       token_file: dev.token
   #clusters: []
 
-# How long running requests may go on after a stop was asked for, in seconds, 0 to 3600.
+# How long running requests may go on after a stop was asked for, in seconds.
 #shutdown_grace_seconds: 25
 
 # Logging, to standard error.
@@ -146,26 +153,26 @@ log:
   #format: text
 "#;
 
-const AGENT: &str = r#"# Configuration of `mk8s serve agent`.
+pub(super) const AGENT: &str = r#"# Configuration of `mk8s serve agent`.
 # Order: defaults < this file < environment (MK8S_AGENT_TLS__CA_FILE sets tls.ca_file) < flags.
 # Relative paths are relative to the directory of this file. Check it with `mk8s config check agent --config FILE`.
 
-# Required: the URL of central. http:// is accepted for loopback hosts only.
+# Required: the URL of central, with scheme, host and port. http:// is accepted for loopback hosts only.
 central: https://mk8s.example.com
 
 # Required: the file that holds this agent's token.
 token_file: agent.token
 
 # The name of this cluster: lower case letters, digits and hyphens. Default: what the token says.
-# If it is given, central refuses an agent whose token stands for another cluster.
+# Central refuses a name that the token does not stand for.
 #cluster: null
 
 # How central is recognised: by ca_file or ca_pin (set at most one), or else by the system's certificate authorities.
 tls:
-  # The certificate authorities to trust, a PEM file.
+  # The certificate authorities to trust, a PEM file. Default: those of the system.
   #ca_file: null
 
-  # The one authority to trust: sha256: and the 64 hexadecimal digits of the SHA-256 of its certificate (DER).
+  # The one authority to trust, not together with tls.ca_file: sha256: and the 64 hexadecimal digits of the SHA-256 of its certificate (DER).
   #ca_pin: null
 
   # The certificate that is shown to central, a PEM file, and its private key. It names the cluster by the URI
@@ -184,11 +191,14 @@ tls:
 
 # The kubectl that is run for users.
 kubectl:
-  # A path, or a name that is looked up in PATH.
+  # The program: a path, or a name without a slash that is looked up in PATH.
   #path: kubectl
 
-  # Whether its commands are confined by the kernel to their own directory and the cluster:
-  # required (the agent does not start where that is impossible), preferred (as far as the kernel can) or off.
+  # Whether its commands are confined by the kernel to their own directory and the cluster; mk8s clusters show tells
+  # what holds.
+  #   required:  the agent does not start where files and network cannot be confined, which takes Linux 6.7
+  #   preferred: as far as the kernel can, with a warning when something is missing
+  #   off:       not at all
   #sandbox: preferred
 
 # How requests to the cluster are made.
@@ -203,13 +213,14 @@ kubernetes:
 
 # The connections to central.
 tunnel:
-  # How many tunnels there may be, 1 to 16; all but the first only while commands run.
+  # How many tunnels there may be; the first is always open, the others while commands run, and for 30 s after.
   #connections: 2
 
-# Where the directories of running commands are made. Default: the system's temporary directory.
+# Where the directories of running commands are made, with the files that come along: up to 1 GiB. Letters, digits and
+# the characters . _ - / only, or commands with files are refused. Default: the system's temporary directory.
 #work_dir: null
 
-# How long running commands may go on after a stop was asked for, in seconds, 0 to 3600.
+# How long running commands may go on after a stop was asked for, in seconds.
 #shutdown_grace_seconds: 25
 
 # Metrics and probes, without a token: a listener that stays inside.
@@ -227,26 +238,28 @@ log:
   #format: text
 "#;
 
-const CLIENT: &str = r#"# State of the mk8s client, by default ~/.mk8s/config.yaml. Its commands rewrite this file without the comments.
+pub(super) const CLIENT: &str = r#"# State of the mk8s client, by default ~/.mk8s/config.yaml. Its commands rewrite this file without the comments.
 # Relative paths are relative to the directory of this file.
 
-# The URL of central. http:// is accepted for loopback hosts only. Example: https://mk8s.example.com
+# The URL of central, with scheme, host and port. http:// is accepted for loopback hosts only.
+# Example: https://mk8s.example.com
 #server: null
 
-# The certificate authorities to trust for it, a PEM file. Default: the system's.
+# The certificate authorities to trust for it, a PEM file. Default: those of the system.
 #ca_file: null
 
 # The one authority to trust for it instead, as sha256: and the SHA-256 of its certificate. Not together with ca_file.
 #ca_pin: null
 
-# The certificate that is shown to it if it asks for one, a PEM file, and its private key. Both or neither.
+# The certificate that is shown to it if it asks for one, a PEM file, and its private key: `mk8s login
+# --client-cert-file` and `--client-key-file`. Both or neither.
 #client_cert_file: null
 #client_key_file: null
 
-# The name that must be in its certificate. Default: the host of server.
+# The name that must be in its certificate: `mk8s login --server-name`. Default: the host of server.
 #server_name: null
 
-# The current cluster.
+# The current cluster: `mk8s clusters use`.
 #cluster: null
 
 # What `mk8s login` left. Whoever has these tokens is logged in: keep this file to yourself.
@@ -257,11 +270,11 @@ session:
   # Who is logged in.
   #email: null
 
-  # Shown with each request, and until when it is valid.
+  # Shown with each request, and until when it is valid. `mk8s config show client` does not show it.
   #access_token: null
   #access_expires_at: null
 
-  # For the next access token, and until when the session can be continued.
+  # For the next access token, and until when the session can be continued. Not shown either.
   #refresh_token: null
   #refresh_expires_at: null
 "#;
@@ -272,7 +285,7 @@ mod tests {
 
     use super::*;
     use crate::config::load::{Layers, Loaded, Role, defaults, load, table};
-    use crate::config::{AgentConfig, CentralConfig, ClientState, environment, shape, yaml};
+    use crate::config::{AgentConfig, CentralConfig, ClientState, shape, yaml};
 
     fn load_text<T: Role>(text: &str) -> Loaded<T> {
         let dir = tempfile::tempdir().unwrap();
@@ -325,24 +338,5 @@ mod tests {
     #[test]
     fn the_template_of_the_client_shows_the_defaults() {
         check::<ClientState>(&client(), &[]);
-    }
-
-    /// The reference in the documentation names every key with its variable.
-    #[test]
-    fn the_documentation_has_every_key() {
-        let text = include_str!("../../docs/configuration.md");
-        let has = |word: String| assert!(text.contains(&word), "docs/configuration.md has no {word}");
-        for (prefix, defaults) in [
-            (CentralConfig::PREFIX, defaults::<CentralConfig>().unwrap()),
-            (AgentConfig::PREFIX, defaults::<AgentConfig>().unwrap()),
-        ] {
-            for leaf in shape::leaves(&defaults) {
-                has(format!("| `{}` |", leaf.key));
-                if !matches!(leaf.default, figment::value::Value::Array(..)) {
-                    has(format!("`{}`", environment::variable(prefix, &leaf.key)));
-                }
-            }
-        }
-        keys(&defaults::<ClientState>().unwrap()).into_iter().for_each(|key| has(format!("| `{key}` |")));
     }
 }

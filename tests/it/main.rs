@@ -16,6 +16,7 @@ mod cli;
 mod clients;
 mod completion;
 mod database;
+mod docs;
 mod doctor;
 mod edit;
 mod errors;

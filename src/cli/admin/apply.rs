@@ -109,14 +109,6 @@ mod tests {
     }
 
     #[test]
-    fn the_documented_role_can_be_applied() {
-        let docs = include_str!("../../../docs/policy.md");
-        let role = docs.split("```yaml\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
-        let role = parse(role).unwrap().remove(0);
-        assert_eq!((role.permissions.len(), role.deny.len()), (2, 1));
-    }
-
-    #[test]
     fn what_is_wrong_is_named_with_its_place() {
         assert!(problem("").contains("no role"));
         assert!(problem(&format!("{ROLE}---\n{ROLE}")).contains("twice"));
