@@ -221,7 +221,8 @@ async fn verify(client: &Client, args: ListArgs) -> anyhow::Result<Exit> {
         rows += checker.seq() - writer.pruned_seq;
         checker.finish()?;
     }
-    eprintln!("{rows} rows of {} runs of central are as they were written", writers.len());
+    let runs = if writers.len() == 1 { "run" } else { "runs" };
+    eprintln!("{rows} rows of {} {runs} of central are as they were written", writers.len());
     let columns = Columns::<Writer>::default()
         .column("STARTED", |writer| format!("{:.0}", writer.started_at))
         .column("WRITER", |writer| writer.id.clone())
