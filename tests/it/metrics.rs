@@ -3,6 +3,6 @@
 mod logging;
 mod monitoring;
 mod reference;
-mod scrape;
+pub mod scrape;
 mod servers;
 mod traffic;

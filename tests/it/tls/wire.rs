@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 
 use super::setup::append;
 use crate::agents::start_changed;
+use crate::metrics::scrape::Listener;
 use crate::support::canary::reveals;
 use crate::support::stack::{ADMIN_PASSWORD, TOKEN};
 use crate::support::{Central, Namespace, PATIENCE, Process, kubernetes, run, wait_for};
@@ -110,7 +111,9 @@ fn json_of(kubeconfig: &std::path::Path) -> Value {
 
 #[test]
 fn nothing_can_be_read_on_the_wire() {
-    let mut central = Central::start();
+    let dir = Central::prepared();
+    append(dir.path(), "metrics: {listen: \"127.0.0.1:0\"}\n");
+    let mut central = Central::start_in(dir, &[]);
     let port = central.port();
     let mut kubeconfig = json_of(kubernetes().agent_kubeconfig());
     let server = &mut kubeconfig["clusters"][0]["cluster"]["server"];
@@ -121,10 +124,15 @@ fn nothing_can_be_read_on_the_wire() {
     let service_account = kubeconfig["users"][0]["user"]["token"].as_str().expect("a token").to_owned();
     let file = central.dir.path().join("through-the-relay");
     fs::write(&file, kubeconfig.to_string()).expect("write");
-    let _agent = start_changed(&central, |config| {
+    let mut agent = start_changed(&central, |config| {
         config["central"] = json!(format!("https://localhost:{}", agents.port));
         config["kubeconfig"] = json!(file);
+        config["metrics"] = json!({ "listen": "127.0.0.1:0" });
+        config["log"] = json!({ "format": "json" });
     });
+    let [metrics, probes] =
+        [("metrics of central", &mut central.process), ("metrics of the agent", &mut agent.process)]
+            .map(|(name, process)| Relay::start(name, Listener::of(process).0));
     central.url = format!("https://localhost:{}", clients.port);
     central.wait_until(true, PATIENCE);
 
@@ -133,6 +141,12 @@ fn nothing_can_be_read_on_the_wire() {
     let namespace = Namespace::create();
     namespace.pod("web", "exec sleep 100000");
     use_everything(&central, &namespace, &canary);
+    for relay in [&metrics, &probes] {
+        for _ in 0..5 {
+            assert!(Listener(relay.port).scrape().text.contains("mk8s_build_info"));
+            assert_eq!(Listener(relay.port).ready().0, 200);
+        }
+    }
 
     let secrets = [
         ("the password", ADMIN_PASSWORD.to_owned()),
@@ -144,7 +158,7 @@ fn nothing_can_be_read_on_the_wire() {
         ("a value", canary),
         ("the name of a namespace", namespace.0.clone()),
     ];
-    for relay in [&clients, &agents, &cluster] {
+    for relay in [&clients, &agents, &cluster, &metrics, &probes] {
         let (all, found) = (relay.all(), relay.readable(&secrets));
         assert!(found.is_empty(), "{found:#?}");
         println!("{}: {} connections, {} bytes", relay.name, all.len(), relay.bytes());
