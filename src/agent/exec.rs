@@ -287,10 +287,7 @@ impl Inner {
         let (work_dir, directories) = (self.launcher.work_dir.clone(), tree.clone());
         let place = spawn_blocking(move || Place::with_directories(&work_dir, &directories)).await;
         let place = place.map_err(io::Error::from).and_then(|place| place).map_err(|error| error.to_string())?;
-        let received = tokio::select! {
-            received = files::receive(&place, &tree, input, session) => received,
-            why = self.abandoned(session, output) => Err(why),
-        };
+        let received = files::receive(&place, &tree, input, session, self.abandoned(session, output)).await;
         let checked = match (received, place.root().map(str::to_owned)) {
             (Ok(()), Some(root)) => {
                 let line = line.clone();

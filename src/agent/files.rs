@@ -8,6 +8,7 @@ use std::fs::{self, File};
 use std::io::{self, BufReader};
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
+use std::pin::pin;
 
 use tempfile::TempDir;
 use tokio::fs::OpenOptions;
@@ -91,13 +92,22 @@ impl Place {
     }
 }
 
-/// Writes the contents of the files as they come, and nothing but what was announced. Rights that change on the way
-/// take effect.
+/// Writes the contents of the files as they come, and nothing but what was announced, until `over` says why no more is
+/// wanted. Rights that change on the way take effect.
+///
+/// What is being written is always written to its end: a file that is made while its place is removed would stay.
 ///
 /// # Errors
 /// A sentence for the user.
-pub async fn receive(place: &Place, tree: &FileTree, source: &mut ExecSource, session: &Open) -> Result<(), String> {
+pub async fn receive(
+    place: &Place,
+    tree: &FileTree,
+    source: &mut ExecSource,
+    session: &Open,
+    over: impl Future<Output = String>,
+) -> Result<(), String> {
     let Some(files) = &place.files else { return Ok(()) };
+    let mut over = pin!(over);
     let failed = |error: io::Error| format!("the files of the command cannot be written where kubectl runs: {error}");
     let taken = source.acknowledger();
     let mut announced = Announced::of(Some(tree));
@@ -110,7 +120,11 @@ pub async fn receive(place: &Place, tree: &FileTree, source: &mut ExecSource, se
         let mut left = *bytes;
         while left > 0 {
             while data.is_empty() {
-                data = match source.next().await {
+                let input = tokio::select! {
+                    input = source.next() => input,
+                    why = &mut over => return Err(why),
+                };
+                data = match input {
                     Input::Rights(rules) => {
                         session.replace(rules);
                         continue;
@@ -125,7 +139,10 @@ pub async fn receive(place: &Place, tree: &FileTree, source: &mut ExecSource, se
                 };
                 announced.came(data.len()).map_err(|failure| failure.detail)?;
                 // Written or about to be: no more than this piece is held here.
-                taken.taken(&data).await;
+                tokio::select! {
+                    () = taken.taken(&data) => {}
+                    why = &mut over => return Err(why),
+                }
             }
             let piece = data.split_to(data.len().min(usize::try_from(left).unwrap_or(usize::MAX)));
             left -= piece.len() as u64;
