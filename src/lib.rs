@@ -47,3 +47,8 @@ pub mod central;
 
 /// The command line: parse, call, print.
 pub mod cli;
+
+/// The allocator of the static build, for its benchmarks too.
+#[cfg(target_env = "musl")]
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
