@@ -382,8 +382,10 @@ fn a_command_that_cannot_succeed_is_refused_at_central() {
     {
         exec(command, None).expect(400);
     }
-    let log = central.process.stderr().join("\n");
-    assert!(log.contains("\"verb\":\"delete\"") && log.contains("\"outcome\":\"refused\""), "{log}");
+    wait_for("the log of what was refused", PATIENCE, || {
+        let refused = |line: &String| line.contains("\"verb\":\"delete\"") && line.contains("\"outcome\":\"refused\"");
+        central.process.stderr().iter().any(refused).then_some(())
+    });
 }
 
 /// How long a right may outlive its end.

@@ -171,7 +171,8 @@ fn a_request_has_one_id_everywhere() {
         let audit = fs::read_to_string(kubernetes().audit_log()).expect("audit log");
         audit.lines().any(|line| line.contains(&id) && line.contains("\"username\":\"admin@localhost\"")).then_some(())
     });
-    let line = central.process.stderr().into_iter().find(|line| line.contains("\"gateway\"")).expect("a log line");
+    let logged = || central.process.stderr().into_iter().find(|line| line.contains("\"gateway\""));
+    let line = wait_for("a log line", PATIENCE, logged);
     let line: serde_json::Value = serde_json::from_str(&line).expect("JSON");
     assert_eq!((&line["request_id"], &line["verb"], &line["status"]), (&json!(id), &json!("delete"), &json!(404)));
 }

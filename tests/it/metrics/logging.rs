@@ -37,7 +37,7 @@ fn fields(lines: &[String]) -> BTreeSet<String> {
 
 #[test]
 fn one_variable_sets_the_log_of_central_and_agents() {
-    let central = central("info,mk8s=debug");
+    let mut central = central("info,mk8s=debug");
     let quiet = agent(&central, &[("MK8S_LOG", "error")]);
     central.wait_until(true, PATIENCE);
     assert!(!quiet.process.stderr().join("\n").contains("\"INFO\""), "{:#?}", quiet.process.stderr());
@@ -48,8 +48,10 @@ fn one_variable_sets_the_log_of_central_and_agents() {
     run(central.mk8s().args(["kubectl", "get", "namespaces"]), b"").expect(0);
     central.login("admin@localhost", "wrong password").expect(401);
     central.get("/clusters/dev/k8s/version", Central::token());
+    // A request has its line when it is over, which its caller may see before.
+    let line = central.process.wait_for_line("\"message\":\"gateway\"", PATIENCE);
+    assert!(line.contains("\"DEBUG\""), "{line}");
     let lines = [central.process.stderr(), agent.process.stderr()].concat();
-    assert!(lines.iter().any(|line| line.contains("\"DEBUG\"") && line.contains("\"gateway\"")), "{lines:#?}");
 
     let documentation =
         fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/metrics.md")).expect("read");
