@@ -30,6 +30,14 @@ impl<T> Authorized<T> {
         &self.caller
     }
 
+    /// The groups of the caller in the cluster: `mk8s:<role>` for each role that permits something there, so that none
+    /// can be `system:masters`. The API server refuses a request of which it does not know one group, so that the others
+    /// would only do harm.
+    pub fn groups(&self) -> Vec<String> {
+        let permitting = self.rights.rules().roles.iter().filter(|rules| !rules.permissions.is_empty());
+        permitting.map(|rules| format!("mk8s:{}", rules.role)).collect()
+    }
+
     /// What the caller may do in the cluster.
     pub fn rights(&self) -> &Rights {
         &self.rights
@@ -76,8 +84,8 @@ mod tests {
 
     #[test]
     fn whoever_may_do_anything_in_a_cluster_may_use_it_and_nobody_else() {
-        let everywhere = Permission {
-            clusters: vec!["dev".into()],
+        let pods = |cluster: &str| Permission {
+            clusters: vec![cluster.into()],
             namespaces: vec!["*".into()],
             resources: vec!["pods".into()],
             verbs: vec!["get".into()],
@@ -90,17 +98,24 @@ mod tests {
             built_in: false,
         };
         let book = RoleBook::new(vec![
-            role("dev", vec![everywhere.clone()], vec![]),
+            role("dev", vec![pods("dev")], vec![]),
             role("empty", vec![], vec![]),
-            role("never", vec![], vec![everywhere]),
+            role("never", vec![], vec![pods("dev")]),
+            role("prod", vec![pods("prod")], vec![]),
         ]);
         let (dev, prod) = ("dev".parse().unwrap(), "prod".parse().unwrap());
         let authorized = authorize(&book, with_roles(&["dev"]), &dev, None, 7).unwrap();
-        assert_eq!((*authorized.subject(), authorized.caller().groups()), (7, vec!["mk8s:dev".to_owned()]));
+        assert_eq!((*authorized.subject(), authorized.groups()), (7, vec!["mk8s:dev".to_owned()]));
         assert_eq!(authorized.rights().rules().roles.len(), 1);
         assert_eq!(authorize(&book, with_roles(&["dev"]), &prod, None, 7).unwrap_err(), Denied);
         for nothing in [&[][..], &["empty"], &["never"], &["deleted"]] {
             assert_eq!(authorize(&book, with_roles(nothing), &dev, None, 7).unwrap_err(), Denied, "{nothing:?}");
+        }
+        // A cluster may not know the groups of roles that are for others.
+        for (cluster, group) in [(&dev, "mk8s:dev"), (&prod, "mk8s:prod")] {
+            let authorized =
+                authorize(&book, with_roles(&["dev", "empty", "never", "prod"]), cluster, None, 7).unwrap();
+            assert_eq!(authorized.groups(), [group]);
         }
     }
 }

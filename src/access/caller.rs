@@ -62,11 +62,6 @@ impl Caller {
         &self.roles
     }
 
-    /// The groups in the cluster: `mk8s:<role>` for each role, so that none can be `system:masters`.
-    pub fn groups(&self) -> Vec<String> {
-        self.roles.iter().map(|role| format!("mk8s:{role}")).collect()
-    }
-
     /// Whether it may use `/admin`.
     pub fn is_admin(&self) -> bool {
         self.roles.iter().any(RoleName::is_admin)
@@ -98,10 +93,9 @@ mod tests {
     }
 
     #[test]
-    fn a_caller_appears_in_the_cluster_with_its_address_and_a_group_for_each_role() {
+    fn a_caller_appears_in_the_cluster_with_its_address() {
         let caller = caller(&["dev", "ops"], Credential::Session { id: SessionId::generate() });
         assert_eq!(caller.name(), "ann@example.com");
-        assert_eq!(caller.groups(), ["mk8s:dev", "mk8s:ops"]);
         assert!(caller.is_session() && !caller.is_admin());
     }
 

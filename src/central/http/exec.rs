@@ -122,7 +122,7 @@ pub async fn start(
         request_id: trail.id().to_owned().into(),
         args: request.command,
         caller: cluster.caller().name().to_owned(),
-        groups: cluster.caller().groups(),
+        groups: cluster.groups(),
         namespace: request.namespace,
         stdin,
         rules: rules.clone(),

@@ -247,7 +247,7 @@ fn head(
     headers: HeaderMap,
 ) -> Result<Head, Status> {
     let id = request.extensions().get::<RequestId>().cloned().unwrap_or_else(RequestId::generate);
-    let (caller, groups) = (cluster.caller(), cluster.caller().groups());
+    let (caller, groups) = (cluster.caller(), cluster.groups());
     Head::new(request.method().clone(), &question.target, headers, &id, (caller.name(), &groups))
         .map_err(|error| Status::bad_request(format!("mk8s: {error}")))
 }
