@@ -83,6 +83,34 @@ fn every_set_of_values_makes_what_helm_the_api_server_and_the_program_take() {
     a_pod_that_is_not_restricted_is_refused(&namespace);
 }
 
+#[test]
+fn central_can_be_mended_is_found_by_its_names_alone_and_sees_who_comes() {
+    let Some(helm) = Helm::find() else { return };
+    let template = |args: &[&str]| objects(&helm.template("mk8s-central", "mk8s-system", args).expect(0).out());
+    let url = "config.public_url=https://mk8s.example.com";
+    let default = template(&["--set", url]);
+    // A pod that never becomes ready is replaced by an upgrade.
+    let workload = of_kind(&default, &["StatefulSet"]).next().expect("a StatefulSet");
+    assert_eq!(workload["spec"]["podManagementPolicy"], "Parallel");
+    assert!(of_kind(&default, &["Service"]).all(|service| service["spec"]["externalTrafficPolicy"].is_null()));
+
+    // No public issuer signs a name that is known in the cluster alone.
+    let certificate = ["--set", url, "--set", "tls.certManager.enabled=true,tls.certManager.issuerRef.name=public"];
+    let made = template(&certificate);
+    let certificate = of_kind(&made, &["Certificate"]).next().expect("a Certificate");
+    assert_eq!(certificate["spec"]["dnsNames"], json!(["mk8s.example.com"]));
+
+    for (set, policy) in [
+        ("service.type=LoadBalancer", "Local"),
+        ("service.type=NodePort", "Cluster"),
+        ("service.type=NodePort,service.externalTrafficPolicy=Local", "Local"),
+    ] {
+        let made = template(&["--set", set]);
+        let service = of_kind(&made, &["Service"]).find(|service| service["metadata"]["name"] == "mk8s-central");
+        assert_eq!(service.expect("the Service")["spec"]["externalTrafficPolicy"], policy, "{set}");
+    }
+}
+
 /// The hooks of `helm test` need accounts that are not there in a dry run; their pods are looked at all the same.
 fn is_taken_by_the_api_server(namespace: &Namespace, objects: &[Value], values: &str) {
     let items: Vec<&Value> = objects.iter().filter(|object| object["kind"] != "Pod").collect();
