@@ -77,13 +77,13 @@ demo:
 man dir:
     cargo run --locked --quiet --example man -- "{{ dir }}"
 
-# Build the image, with docker, podman or buildah.
-docker tag="mk8s":
-    deploy/image/build "{{ tag }}"
+# Build the image, with docker, podman or buildah: [TAG] [argument of build]... The default tag is mk8s:VERSION.
+docker *args:
+    deploy/image/build {{ args }}
 
 # Look at the image, and run every role from it as its user in a read-only root file system; as root.
-docker-test tag="mk8s":
-    deploy/image/test "{{ tag }}"
+docker-test *tag:
+    deploy/image/test {{ tag }}
 
 # Make what a release has in a new directory: binaries for amd64 and arm64, completions, manual pages, charts, a bill of materials, checksums.
 release dir:

@@ -42,7 +42,7 @@ impl<'a> Install<'a> {
              (umask 077; cat > {file})\n\n  \
              then run the agent on a machine that reaches the cluster:\n\n    \
              mk8s serve agent --central {central} --token-file {file}{pin}\n\n  \
-             or in the cluster itself:\n\n    \
+             or in the cluster itself (add --set image.repository=REGISTRY/mk8s for where its image is):\n\n    \
              kubectl create namespace {NAMESPACE}\n    \
              kubectl --namespace {NAMESPACE} create secret generic {SECRET} --from-file={from_file}\n    \
              helm install mk8s-agent deploy/charts/mk8s-agent --namespace {NAMESPACE} --set {url_value}{pin_value} \
