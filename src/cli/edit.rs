@@ -33,9 +33,8 @@ const READ: [&str; 6] = ["patch", "--local", "--filename=-", "--type=merge", "--
 /// What kubectl says of a text in which there are none.
 const NONE: &str = "no objects passed";
 
-/// An edit that goes on.
-struct Editing<'a> {
-    args: &'a SessionArgs,
+/// An edit that goes on, with the central and in the cluster in which it began: others may be chosen meanwhile.
+struct Editing {
     session: Session,
     edit: Edit,
     objects: Vec<Object>,
@@ -52,7 +51,7 @@ pub async fn run(args: &SessionArgs, edit: Edit) -> anyhow::Result<Exit> {
     };
     let file = if edit.form == EditForm::Json { "edit.json" } else { "edit.yaml" };
     let draft = Draft::new(file).context("cannot make a file to edit")?;
-    let end = Editing { args, session, edit, objects, edited: false }.rounds(&draft, text.clone()).await;
+    let end = Editing { session, edit, objects, edited: false }.rounds(&draft, text.clone()).await;
     // Whatever went wrong: what was written stays.
     if !matches!(end, Ok(Exit::OK)) && draft.read().map_or(true, |page| text_of(&page) != text) {
         draft.keep();
@@ -87,7 +86,7 @@ async fn read(session: &Session, text: &str) -> anyhow::Result<Result<Vec<Value>
     Ok(objects.collect::<Result<_, _>>().map_err(|error| error.to_string()))
 }
 
-impl Editing<'_> {
+impl Editing {
     /// Opens the editor until it is done with, or given up.
     async fn rounds(mut self, draft: &Draft, mut text: String) -> anyhow::Result<Exit> {
         let editor = Editor::of_environment();
@@ -140,7 +139,7 @@ impl Editing<'_> {
             eprintln!("Edit cancelled, no changes made.");
             return Ok(ControlFlow::Break(Exit::OK));
         }
-        let gateway = kept::gateway(self.args.resolve()?).await?;
+        let gateway = kept::gateway(self.session.clone()).await?;
         let (mut reasons, mut exit) = (Vec::new(), Exit::OK);
         for change in changes {
             match self.change(&gateway, change, first).await? {

@@ -40,6 +40,7 @@ impl SessionArgs {
 }
 
 /// The settings that are in force.
+#[derive(Clone)]
 pub struct Session {
     /// The URL of central.
     pub server: String,
@@ -55,6 +56,7 @@ pub struct Session {
 }
 
 /// Where the credential comes from.
+#[derive(Clone)]
 enum Source {
     /// `MK8S_TOKEN`.
     Environment(Token),
