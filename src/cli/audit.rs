@@ -122,7 +122,7 @@ pub async fn run(session: &SessionArgs, args: AuditArgs) -> anyhow::Result<Exit>
     if let Some(cluster) =
         filter.cluster.as_deref().filter(|cluster| std::env::var("MK8S_CLUSTER").is_ok_and(|v| v == *cluster))
     {
-        eprintln!("only what is about {cluster} (MK8S_CLUSTER): unset it to see logins and administration");
+        output::say(&format!("only what is about {cluster} (MK8S_CLUSTER): unset it to see logins and administration"));
     }
     match (follow, output.form.is_for_people()) {
         (true, _) => self::follow(&client, filter, output).await,
@@ -222,7 +222,7 @@ async fn verify(client: &Client, args: ListArgs) -> anyhow::Result<Exit> {
         checker.finish()?;
     }
     let runs = if writers.len() == 1 { "run" } else { "runs" };
-    eprintln!("{rows} rows of {} {runs} of central are as they were written", writers.len());
+    output::say(&format!("{rows} rows of {} {runs} of central are as they were written", writers.len()));
     let columns = Columns::<Writer>::default()
         .column("STARTED", |writer| format!("{:.0}", writer.started_at))
         .column("WRITER", |writer| writer.id.clone())

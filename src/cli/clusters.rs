@@ -120,6 +120,6 @@ async fn choose(session: &SessionArgs, name: ClusterName) -> anyhow::Result<Exit
             ..ClientState::default()
         })?
         .save(&path)?;
-    eprintln!("now using cluster {:?}", name.as_str());
+    output::say(&format!("now using cluster {:?}", name.as_str()));
     Ok(Exit::OK)
 }

@@ -8,7 +8,8 @@ use clap::Args;
 
 use super::exit::{CliError, Exit};
 use super::kept::{self, explain};
-use super::progress::{self, Progress};
+use super::output;
+use super::progress::Progress;
 use super::runtime::until_signal;
 use super::session::SessionArgs;
 use crate::client::{ContainerName, CopyError, Gateway, Pod, PodName, PodSpec, Watch};
@@ -48,7 +49,7 @@ impl Watch for Watched {
     }
 
     fn warn(&self, text: String) {
-        progress::say(&text);
+        output::say(&text);
     }
 }
 
@@ -160,7 +161,7 @@ async fn container(gateway: &Gateway, pod: PodName, named: Option<&str>) -> anyh
         Some(name) => name.to_owned(),
         None => {
             if names.len() > 1 {
-                eprintln!("Defaulted container {:?} out of: {}", names[0], names.join(", "));
+                output::say(&format!("Defaulted container {:?} out of: {}", names[0], names.join(", ")));
             }
             names.first().cloned().unwrap_or_default()
         }

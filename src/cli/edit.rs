@@ -101,12 +101,12 @@ impl Editing {
             }
             let now = text_of(&draft.read().with_context(named)?);
             if is_empty(&now) {
-                eprintln!("Edit cancelled, saved file was empty.");
+                output::say("Edit cancelled, saved file was empty.");
                 return Ok(Exit::OK);
             }
             if now == text {
                 if reasons.is_empty() {
-                    eprintln!("Edit cancelled, no changes made.");
+                    output::say("Edit cancelled, no changes made.");
                     return Ok(Exit::OK);
                 }
                 let what = "edit cancelled, no valid changes were saved".into();
@@ -136,7 +136,7 @@ impl Editing {
         };
         let first = !self.edited;
         if first && changes.iter().all(|change| change.patch.is_none()) {
-            eprintln!("Edit cancelled, no changes made.");
+            output::say("Edit cancelled, no changes made.");
             return Ok(ControlFlow::Break(Exit::OK));
         }
         let gateway = kept::gateway(self.session.clone()).await?;
@@ -156,7 +156,7 @@ impl Editing {
     /// A text that is not right; in JSON the reason cannot stand in it.
     fn again(&self, why: String) -> ControlFlow<Exit, Vec<String>> {
         if self.edit.form == EditForm::Json {
-            eprintln!("error: {why}");
+            output::say(&format!("error: {why}"));
         }
         ControlFlow::Continue(vec![why])
     }
@@ -192,15 +192,15 @@ impl Editing {
         let mut patched = match gateway.patch_object(&asked).await {
             Ok(patched) => patched,
             Err(ClientError::Problem(problem)) if problem.code == ErrorCode::InvalidRequest => {
-                eprintln!("error: {title} is not valid");
+                output::say(&format!("error: {title} is not valid"));
                 if self.edit.form == EditForm::Json {
-                    eprintln!("  why: {}", problem.detail);
+                    output::say(&format!("  why: {}", problem.detail));
                 }
                 return Ok(ControlFlow::Continue(Some(format!("{title} is not valid:\n* {}", problem.detail))));
             }
             Err(error) => return Ok(ControlFlow::Break(fail(refused(error, &title)))),
         };
-        patched.warnings.iter().for_each(|warning| eprintln!("Warning: {warning}"));
+        patched.warnings.iter().for_each(|warning| output::say(&format!("Warning: {warning}")));
         object.changed(change.edited, &patched.object);
         self.edited = true;
         if !self.edit.managed_fields

@@ -97,10 +97,12 @@ async fn write(session: &Session, args: WriteArgs) -> anyhow::Result<Exit> {
     let change = change(&path, |text| hub.put(text, &wanted)).await?;
     let (changed, gone) = change.counts();
     let same = wanted.clusters.len() - changed;
-    eprintln!("{}: clusters: {changed} written, {gone} removed, {same} as they were", path.display());
+    output::say(&format!("{}: clusters: {changed} written, {gone} removed, {same} as they were", path.display()));
     match (&change.current_context, wanted.clusters.first()) {
-        (Some(context), _) => eprintln!("  the current context is now {context}"),
-        (None, Some(first)) => eprintln!("  next: kubectl --context {} get namespaces", hub.entry_name(first)),
+        (Some(context), _) => output::say(&format!("  the current context is now {context}")),
+        (None, Some(first)) => {
+            output::say(&format!("  next: kubectl --context {} get namespaces", hub.entry_name(first)))
+        }
         (None, None) => {}
     }
     Ok(Exit::OK)
@@ -112,7 +114,7 @@ async fn remove(session: &Session, args: RemoveArgs) -> anyhow::Result<Exit> {
     let hub = hub(session, args.names.prefix);
     let only = (!names.is_empty()).then_some(names.as_slice());
     let (_, gone) = change(&path, |text| hub.remove(text, only)).await?.counts();
-    eprintln!("{}: clusters: {gone} removed", path.display());
+    output::say(&format!("{}: clusters: {gone} removed", path.display()));
     Ok(Exit::OK)
 }
 

@@ -1,4 +1,5 @@
 //! What goes to standard output: tables for people, JSON and YAML for programs. The forms are made here, for all commands.
+//! And what is said besides, on standard error.
 
 use std::fmt::Display;
 use std::io::{self, Write as _};
@@ -9,6 +10,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::exit::Exit;
+use super::progress;
 use crate::model::age::age;
 use crate::model::{Labels, RoleName};
 
@@ -97,7 +99,7 @@ impl ListArgs {
             Format::Yaml => yaml(&items)?,
             Format::Name => items.iter().map(|item| name(item) + "\n").collect(),
             Format::Table | Format::Wide if items.is_empty() && !none.is_empty() => {
-                eprintln!("{none}");
+                say(none);
                 String::new()
             }
             Format::Table | Format::Wide => self.rows(items, columns),
@@ -198,6 +200,13 @@ pub fn or_dash(value: Option<impl Display>) -> String {
 /// A time that has passed, in full and as a distance.
 pub fn since(then: Timestamp) -> String {
     format!("{then:.0} ({})", ago(Some(then)))
+}
+
+/// Says something to the user, in lines of its own on standard error; a reader that has gone is not a failure.
+pub fn say(text: &str) {
+    let text = format!("{}{text}\n", progress::way_clear());
+    // Nobody is left to see it when this fails.
+    let _ = io::stderr().write_all(text.as_bytes());
 }
 
 /// Writes to standard output; a reader that has gone is not a failure.

@@ -77,12 +77,9 @@ impl Progress {
     }
 }
 
-/// Says something to the user, on a line of its own.
-pub fn say(text: &str) {
-    if TAKEN.load(Ordering::Relaxed) {
-        eprint!("{CLEAR}");
-    }
-    eprintln!("{text}");
+/// What clears the way for other lines, if there may be one of these.
+pub fn way_clear() -> &'static str {
+    if TAKEN.load(Ordering::Relaxed) { CLEAR } else { "" }
 }
 
 impl Line {

@@ -88,7 +88,7 @@ pub async fn run(session: &SessionArgs, args: ShellArgs) -> anyhow::Result<Exit>
             CliError { what: format!("cannot run {}: {error}", program.display()), hint: None, exit: Exit(127) }
         })?;
     if args.command.is_empty() {
-        eprintln!("kubectl speaks to the cluster {:?} in this shell, until it ends", name.as_str());
+        output::say(&format!("kubectl speaks to the cluster {:?} in this shell, until it ends", name.as_str()));
     }
     Ok(code(child.wait().await?))
 }

@@ -181,6 +181,31 @@ fn login_is_remembered_and_logout_forgets() {
     assert_eq!(client.run(&["logout"]).expect(0).err(), "not logged in\n");
 }
 
+/// As behind `2>&1 | head -1`.
+#[test]
+fn a_command_goes_on_when_nobody_reads_what_it_says() {
+    let central = Central::start();
+    central.log_in();
+    let unheard = |args: &[&str]| {
+        let (reader, writer) = std::io::pipe().expect("a pipe");
+        drop(reader);
+        let output = central.client().args(args).env("MK8S_LOG", "debug").stderr(writer).output().expect("spawn");
+        (output.status.code(), String::from_utf8(output.stdout).expect("text"))
+    };
+    let role = |name: &str| {
+        let may = "{clusters: [dev], namespaces: [a], resources: [pods], verbs: [get]}";
+        format!("name: {name}\npermissions: [{may}]\n")
+    };
+    let file = central.dir.path().join("roles.yaml");
+    fs::write(&file, [role("one"), role("two"), role("three")].join("---\n")).expect("write");
+    let apply = ["admin", "roles", "apply", "-f", file.to_str().expect("path")];
+    assert_eq!(unheard(&apply), (Some(0), String::new()));
+    let roles = central.run(&["admin", "roles", "list", "-o", "name"]).expect(0).out();
+    assert!(["one", "two", "three"].iter().all(|name| roles.lines().any(|line| line == *name)), "{roles}");
+    let (code, token) = unheard(&["tokens", "create", "ci"]);
+    assert!(code == Some(0) && token.starts_with("mk8s_pat_"), "{code:?} {token:?}");
+}
+
 #[test]
 fn what_follows_kubectl_is_kubectls() {
     let stack = Stack::start();
