@@ -83,10 +83,10 @@ struct FilterArgs {
 }
 
 impl FilterArgs {
-    fn filter(self, cluster: Option<&str>) -> AuditFilter {
+    fn filter(self, cluster: Option<String>) -> AuditFilter {
         AuditFilter {
             user: self.user,
-            cluster: cluster.map(str::to_owned),
+            cluster,
             kind: self.kind,
             verb: self.verb,
             namespace: self.namespace,

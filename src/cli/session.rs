@@ -5,6 +5,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::Args;
+use clap::builder::{OsStringValueParser, TypedValueParser as _};
 use jiff::Timestamp;
 
 use super::exit::{CliError, Exit};
@@ -25,7 +26,9 @@ pub struct SessionArgs {
     #[arg(long, env = "MK8S_SERVER", value_name = "URL", global = true)]
     server: Option<String>,
     /// The certificate authorities to trust for it, PEM
+    // clap's own parser of paths refuses an empty one, which counts as not set.
     #[arg(long, env = "MK8S_CA_FILE", value_name = "FILE", global = true)]
+    #[arg(value_parser = OsStringValueParser::new().map(PathBuf::from))]
     ca_file: Option<PathBuf>,
     /// The cluster
     #[arg(long, env = "MK8S_CLUSTER", value_name = "NAME", global = true)]
@@ -34,8 +37,8 @@ pub struct SessionArgs {
 
 impl SessionArgs {
     /// The cluster that the command line or the environment names; the remembered one is not asked.
-    pub fn named_cluster(&self) -> Option<&str> {
-        self.cluster.as_deref()
+    pub fn named_cluster(&self) -> Option<String> {
+        given(self.cluster.as_deref())
     }
 }
 

@@ -139,7 +139,38 @@ fn clusters_are_listed_shown_and_chosen() {
         assert_fails(&client.run(&["clusters", command, "nosuch"]), 5, &["nosuch", "mk8s clusters list", "request: "]);
     }
     assert_eq!(client.state(), state, "a cluster that does not exist is not remembered");
+    let output = run(client.command().args(["clusters", "use", "ghost"]).env("MK8S_CLUSTER", "dev"), b"").expect(0);
+    assert!(output.err().ends_with("  note: MK8S_CLUSTER is set to \"dev\" and goes before it\n"), "{}", output.err());
     assert_fails(&client.run(&["--cluster", "ghost", "kubectl", "get", "pods"]), 6, &["ghost", "offline"]);
+}
+
+#[test]
+fn a_cluster_of_another_central_is_not_remembered_in_place_of_a_login() {
+    let (one, other, client) = (Central::start(), Central::start(), Client::new());
+    client.log_in(&one);
+    let state = client.state();
+    let mut choose = other.mk8s();
+    choose.env("MK8S_CONFIG", client.state_file()).args(["clusters", "use", "dev"]);
+    assert_fails(&run(&mut choose, b""), 2, &[&one.url, &format!("try: mk8s login {}", other.url)]);
+    assert_eq!(client.state(), state);
+}
+
+#[test]
+fn an_empty_variable_counts_as_not_set() {
+    let (central, client) = (Central::start(), Client::new());
+    client.log_in(&central);
+    let run = |args: &[&str]| {
+        let mut command = client.command();
+        for name in ["MK8S_SERVER", "MK8S_CA_FILE", "MK8S_CLUSTER", "MK8S_TOKEN", "MK8S_LOG"] {
+            command.env(name, "");
+        }
+        run(command.args(args), b"").expect(0)
+    };
+    run(&["version"]);
+    let logins = wait_for("the login", PATIENCE, || {
+        Some(run(&["audit", "--kind", "login", "-o", "json"])).filter(|output| !output.stdout.is_empty())
+    });
+    assert_eq!(logins.err(), "");
 }
 
 #[test]
