@@ -15,12 +15,9 @@ use super::session::{Session, SessionArgs};
 use crate::client::Client;
 use crate::config::client::normalised;
 use crate::config::{KubeconfigFile, kubeconfig};
-use crate::kubernetes::kubeconfig::{Change, Hub, KubeconfigError, MAX_BYTES, Plugin, Wanted, edit};
+use crate::kubernetes::kubeconfig::{Change, Hub, KubeconfigError, MAX_BYTES, PREFIX, Plugin, Wanted, edit};
 use crate::model::{ClusterName, ErrorCode};
 use crate::tls::export;
-
-/// What the names of our entries begin with.
-pub const PREFIX: &str = "mk8s-";
 
 /// What to do with a kubeconfig.
 #[derive(Subcommand)]
@@ -41,7 +38,7 @@ pub struct Names {
     /// The clusters [default: all]
     #[arg(value_name = "CLUSTER")]
     names: Vec<ClusterName>,
-    /// What the names of contexts and clusters begin with, to tell two centrals apart
+    /// What the names of contexts and clusters begin with, to tell two centrals or two users apart
     #[arg(long, default_value = PREFIX, value_parser = prefix)]
     prefix: String,
 }

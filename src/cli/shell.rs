@@ -10,12 +10,12 @@ use clap::{Args, ValueEnum};
 use tokio::process::Command;
 
 use super::exit::{CliError, Exit};
-use super::kubeconfig::{PREFIX, ask, hub};
+use super::kubeconfig::{ask, hub};
 use super::output;
 use super::runtime::signals_for_a_child;
 use super::session::{Session, SessionArgs};
 use crate::config::{KubeconfigFile, paths, private_file};
-use crate::kubernetes::kubeconfig::{Hub, MAX_BYTES, Wanted, edit};
+use crate::kubernetes::kubeconfig::{Hub, MAX_BYTES, PREFIX, Wanted, edit};
 use crate::model::ClusterName;
 
 /// Options of `env`.

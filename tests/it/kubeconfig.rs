@@ -160,7 +160,7 @@ fn writers_do_not_lose_each_others_changes() {
     });
     let view = json(&kubectl(&file, &["config", "view", "--raw", "-o", "json"]).expect(0));
     let count = |list: &str| view[list].as_array().map_or(0, Vec::len);
-    assert_eq!((count("clusters"), count("contexts"), count("users")), (13, 13, 2));
+    assert_eq!((count("clusters"), count("contexts"), count("users")), (13, 13, 7));
     let lock = file.with_extension("lock");
     assert!(!lock.exists());
     fs::write(&lock, "").expect("write");
