@@ -7,6 +7,8 @@ use std::time::Duration;
 use serde::{Serialize, Serializer};
 use tokio::time::{Instant, timeout};
 
+use crate::model::printable::printable;
+
 /// How long a check may take.
 const DEADLINE: Duration = Duration::from_secs(5);
 
@@ -236,11 +238,6 @@ fn without_users(text: &str) -> String {
         out.push_str(&part[user..]);
     }
     out
-}
-
-/// What a server says must not move the cursor of a terminal.
-fn printable(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
 }
 
 /// Whether standard output is a terminal that wants colours.
