@@ -1,6 +1,8 @@
 //! The command line: what each command prints, where it keeps its state, and how it ends.
 
+use std::ffi::OsStr;
 use std::fs;
+use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -171,6 +173,15 @@ fn an_empty_variable_counts_as_not_set() {
         Some(run(&["audit", "--kind", "login", "-o", "json"])).filter(|output| !output.stdout.is_empty())
     });
     assert_eq!(logins.err(), "");
+}
+
+#[test]
+fn what_is_wrong_is_told_whatever_the_environment_holds() {
+    let client = Client::new();
+    let bytes = OsStr::from_bytes(b"\xff");
+    let mut command = client.command();
+    command.arg("--ca-file").arg(bytes).args(["clusters", "list", "-o", "x"]).env("OTHER", bytes).env(bytes, "x");
+    assert_fails(&run(&mut command, b""), 2, &["error: invalid value 'x' for '--output <OUTPUT>'"]);
 }
 
 #[test]
