@@ -65,10 +65,12 @@ struct Operation {
 pub async fn run(session: &SessionArgs, options: FanOut, words: Vec<std::ffi::OsString>) -> anyhow::Result<Exit> {
     let command = words.into_iter().map(utf8).collect::<Result<Vec<String>, _>>()?;
     check(&command)?;
+    // It blocks for as long as a pipe does; signals end the program until they are waited for.
+    let files = LocalFiles::of(&command)?;
     let operation = tokio::select! {
         biased;
         exit = interrupted() => return exit,
-        operation = Operation::begin(session, &options, command) => operation?,
+        operation = Operation::begin(session, &options, command, files) => operation?,
     };
     let end = tokio::select! {
         biased;
@@ -130,8 +132,12 @@ async fn read_input() -> anyhow::Result<Bytes> {
 
 impl Operation {
     /// Has it checked for all clusters, and recorded.
-    async fn begin(session: &SessionArgs, options: &FanOut, command: Vec<String>) -> anyhow::Result<Self> {
-        let files = LocalFiles::of(&command)?;
+    async fn begin(
+        session: &SessionArgs,
+        options: &FanOut,
+        command: Vec<String>,
+        files: LocalFiles,
+    ) -> anyhow::Result<Self> {
         let (announced, directory) = files.announced();
         let wants_input = wants_stdin(&command);
         let form = output_form(&command);
