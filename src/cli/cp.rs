@@ -65,7 +65,7 @@ impl FromStr for Place {
 
     fn from_str(text: &str) -> Result<Self, String> {
         // kubectl would look for a pod in the namespace `.`.
-        let is_path = ["/", "./", "../"].iter().any(|start| text.starts_with(start));
+        let is_path = ["/", "./", "../"].iter().any(|start| text.starts_with(start)) || is_on_a_drive(text);
         let place = match text.split_once(':').filter(|_| !is_path) {
             None => Self::Here(text.into()),
             Some((pod, path)) => {
@@ -85,6 +85,12 @@ impl FromStr for Place {
             _ => Ok(place),
         }
     }
+}
+
+/// Whether it begins with a drive of Windows, which is no pod there.
+fn is_on_a_drive(text: &str) -> bool {
+    let drive = matches!(text.as_bytes(), [letter, b':', b'\\' | b'/', ..] if letter.is_ascii_alphabetic());
+    cfg!(windows) && drive
 }
 
 /// As kubectl has it, a negative number stands for no end.
