@@ -21,7 +21,7 @@ use super::{usage, utf8};
 use crate::cli::exit::{CliError, Exit};
 use crate::cli::files::LocalFiles;
 use crate::cli::kept::Kept;
-use crate::cli::progress::columns;
+use crate::cli::progress::{INTERVAL, PATIENCE, columns, is_wanted};
 use crate::cli::runtime::interrupted;
 use crate::cli::session::SessionArgs;
 use crate::client::{ExecReader, ExecWriter};
@@ -242,7 +242,7 @@ impl Operation {
 
     /// Sends the files, then standard input. Returns only when a file cannot be sent.
     async fn feed(&self, mut writer: ExecWriter) -> anyhow::Error {
-        match self.files.send(&mut writer).await {
+        match self.files.send_as_one_of_many(&mut writer).await {
             Err(error) => return error,
             // When something cannot be sent, the reader sees how the connection ended, and says so.
             Ok(false) => {}
@@ -262,16 +262,16 @@ impl Operation {
 
     /// Shows on a terminal how far it is. Returns only when that fails.
     async fn show_progress(&self) -> io::Error {
-        if !progress::is_wanted() {
+        if !is_wanted() {
             return std::future::pending().await;
         }
-        sleep(progress::PATIENCE).await;
+        sleep(PATIENCE).await;
         loop {
             let line = progress::line(&names(&self.clusters), &self.states.borrow(), columns());
             if let Err(error) = self.output.show_progress(&line).await {
                 return error;
             }
-            sleep(progress::EVERY).await;
+            sleep(INTERVAL).await;
         }
     }
 
