@@ -204,7 +204,8 @@ fn plugin(session: &Session, server: &str) -> anyhow::Result<Plugin> {
     Ok(Plugin { command: command()?, args, env: env.transpose()?.into_iter().collect() })
 }
 
-fn absolute(file: &Path) -> anyhow::Result<String> {
+/// A path for other programs, which run in other directories.
+pub fn absolute(file: &Path) -> anyhow::Result<String> {
     let file = std::path::absolute(file).with_context(|| format!("cannot find {}", file.display()))?;
     utf8(file)
 }

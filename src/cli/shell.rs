@@ -10,7 +10,7 @@ use clap::{Args, ValueEnum};
 use tokio::process::Command;
 
 use super::exit::{CliError, Exit};
-use super::kubeconfig::{ask, hub};
+use super::kubeconfig::{absolute, ask, hub};
 use super::output;
 use super::runtime::signals_for_a_child;
 use super::session::{Session, SessionArgs};
@@ -62,8 +62,9 @@ pub async fn env(session: &SessionArgs, args: EnvArgs) -> anyhow::Result<Exit> {
     if text != old {
         private_file::replace(&path, &text)?;
     }
-    let lines = variables(&session, &name, &path)?.map(|(variable, value)| args.shell.assignment(variable, &value));
-    output::print(&lines.concat())
+    let variables = variables(&session, &name, &path)?;
+    let lines = variables.iter().map(|(variable, value)| args.shell.assignment(variable, value));
+    output::print(&lines.collect::<String>())
 }
 
 /// Runs a shell or a command; its exit code.
@@ -114,7 +115,7 @@ fn directory(hub: &Hub) -> anyhow::Result<PathBuf> {
 }
 
 /// What the shell gets. `mk8s kubectl` in it means the same cluster as kubectl.
-fn variables(session: &Session, name: &ClusterName, file: &Path) -> anyhow::Result<[(&'static str, String); 3]> {
+fn variables(session: &Session, name: &ClusterName, file: &Path) -> anyhow::Result<Vec<(&'static str, String)>> {
     // What stands between two paths in KUBECONFIG cannot stand in one.
     let between = if cfg!(windows) { ';' } else { ':' };
     let Some(file) = file.to_str().filter(|file| !file.contains(between)) else {
@@ -122,7 +123,15 @@ fn variables(session: &Session, name: &ClusterName, file: &Path) -> anyhow::Resu
         let hint = format!("set MK8S_CONFIG to a file whose path is UTF-8 without {between:?}");
         return Err(CliError::usage(what, hint).into());
     };
-    Ok([("KUBECONFIG", file.to_owned()), ("MK8S_SERVER", session.server.clone()), ("MK8S_CLUSTER", name.to_string())])
+    let mut variables = vec![
+        ("KUBECONFIG", file.to_owned()),
+        ("MK8S_SERVER", session.server.clone()),
+        ("MK8S_CLUSTER", name.to_string()),
+    ];
+    if let Some(file) = session.authority.ca_file.as_ref().filter(|_| !session.remembers_authority) {
+        variables.push(("MK8S_CA_FILE", absolute(file)?));
+    }
+    Ok(variables)
 }
 
 impl Shell {
