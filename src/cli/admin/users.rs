@@ -37,18 +37,6 @@ pub enum UsersCommand {
         #[command(flatten)]
         output: OutputArgs,
     },
-    /// Give a user these roles and no others
-    SetRoles {
-        /// The email address or the identifier
-        #[arg(value_name = "EMAIL")]
-        user: UserRef,
-        /// The roles
-        #[arg(value_name = "ROLE", required_unless_present = "none")]
-        roles: Vec<RoleName>,
-        /// Take all roles away
-        #[arg(long, conflicts_with = "roles")]
-        none: bool,
-    },
     /// Show the roles of a user, or give it others
     Roles {
         /// The email address or the identifier
@@ -120,7 +108,7 @@ pub async fn run(session: &SessionArgs, command: UsersCommand) -> anyhow::Result
             let user = client(session).await?.user(&user.0).await.map_err(not_found)?;
             output::print(&user.roles.iter().map(|role| format!("{role}\n")).collect::<String>())
         }
-        UsersCommand::SetRoles { user, roles, .. } | UsersCommand::Roles { user, roles, .. } => {
+        UsersCommand::Roles { user, roles, .. } => {
             let user = client(session).await?.set_roles(&user.0, &UserRoles { roles }).await.map_err(not_found)?;
             output::say(&format!("user {} has {}", user.email, output::the_roles(&user.roles)));
             Ok(Exit::OK)
