@@ -58,7 +58,7 @@ pub struct PrintArgs {
 pub struct WriteArgs {
     #[command(flatten)]
     print: PrintArgs,
-    /// The file [default: the first of KUBECONFIG, or ~/.kube/config]
+    /// The file [default: the first of KUBECONFIG that exists, or else its last, or ~/.kube/config]
     #[arg(long, value_name = "FILE")]
     file: Option<PathBuf>,
 }
@@ -68,7 +68,7 @@ pub struct WriteArgs {
 pub struct RemoveArgs {
     #[command(flatten)]
     names: Names,
-    /// The file [default: the first of KUBECONFIG, or ~/.kube/config]
+    /// The file [default: the first of KUBECONFIG that exists, or else its last, or ~/.kube/config]
     #[arg(long, value_name = "FILE")]
     file: Option<PathBuf>,
 }
