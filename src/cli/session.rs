@@ -70,11 +70,21 @@ enum Source {
 }
 
 /// What is shown to central.
+#[derive(Clone)]
 pub enum Held {
     /// `MK8S_TOKEN`.
     ApiToken(Token),
     /// A session, whose access token is good.
     Session(Box<StoredSession>),
+}
+
+impl From<Held> for Credential {
+    fn from(held: Held) -> Self {
+        match held {
+            Held::ApiToken(token) => Self::ApiToken(token),
+            Held::Session(session) => Self::AccessToken(session.access_token),
+        }
+    }
 }
 
 impl SessionArgs {
@@ -139,11 +149,7 @@ impl Session {
             Some(held) => held,
             None => self.renewed(&client).await?,
         };
-        let credential = match held {
-            Held::ApiToken(token) => Credential::ApiToken(token),
-            Held::Session(session) => Credential::AccessToken(session.access_token),
-        };
-        Ok(client.with_credential(credential))
+        Ok(client.with_credential(held.into()))
     }
 
     /// What can be shown as it is, found without the network; `None` if the access token has to be renewed first.

@@ -182,7 +182,7 @@ impl Report {
         }
     }
 
-    /// The worst of all. What was skipped counts as well as it can.
+    /// The worst of all. What was skipped does not count.
     pub fn result(&self) -> Outcome {
         let counted = self.checks.iter().map(|check| check.result).filter(|result| *result != Outcome::Skipped);
         counted.max().unwrap_or(Outcome::Ok)
