@@ -13,6 +13,8 @@ use crate::config::log::{self, LogConfig, LogFormat};
 pub fn start(config: &LogConfig) {
     let filter = EnvFilter::try_new(&config.level).unwrap_or_else(|_| EnvFilter::new("info"));
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(stderr).with_target(false);
+    // They would be told on standard error too, which is what has failed.
+    let builder = builder.log_internal_errors(false);
     let colour = stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
     // The only possible error is that a subscriber is there already, which is what was wanted.
     let _ = match config.format {

@@ -1,5 +1,7 @@
 //! Writes the manual pages of all commands into a directory: `just man DIRECTORY`.
 
+#![allow(clippy::disallowed_macros, reason = "nothing is lost with what it says")]
+
 use std::path::PathBuf;
 use std::process::ExitCode;
 

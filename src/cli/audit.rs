@@ -2,12 +2,13 @@
 
 use std::collections::VecDeque;
 use std::io::{self, Write as _};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use clap::{Args, Subcommand};
 use jiff::{SignedDuration, Timestamp};
 
 use super::exit::Exit;
+use super::kept::Kept;
 use super::output::{self, Columns, Format, ListArgs, or_dash};
 use super::session::SessionArgs;
 use crate::client::{Client, ClientError};
@@ -36,7 +37,7 @@ pub struct AuditArgs {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     limit: Option<u32>,
     /// Go on with what comes
-    #[arg(short, long, conflicts_with = "until")]
+    #[arg(short, long, conflicts_with_all = ["until", "limit"])]
     follow: bool,
     #[command(flatten)]
     output: ListArgs,
@@ -82,10 +83,10 @@ struct FilterArgs {
 }
 
 impl FilterArgs {
-    fn filter(self, cluster: Option<&str>) -> AuditFilter {
+    fn filter(self, cluster: Option<String>) -> AuditFilter {
         AuditFilter {
             user: self.user,
-            cluster: cluster.map(str::to_owned),
+            cluster,
             kind: self.kind,
             verb: self.verb,
             namespace: self.namespace,
@@ -113,7 +114,8 @@ fn time(text: &str) -> Result<Timestamp, String> {
 
 /// Runs the command.
 pub async fn run(session: &SessionArgs, args: AuditArgs) -> anyhow::Result<Exit> {
-    let client = session.resolve()?.client().await?;
+    let kept = Kept::of(session.resolve()?).await?;
+    let client = kept.client().await?;
     if let Some(AuditCommand::Verify(output)) = args.command {
         return verify(&client, output).await;
     }
@@ -122,10 +124,10 @@ pub async fn run(session: &SessionArgs, args: AuditArgs) -> anyhow::Result<Exit>
     if let Some(cluster) =
         filter.cluster.as_deref().filter(|cluster| std::env::var("MK8S_CLUSTER").is_ok_and(|v| v == *cluster))
     {
-        eprintln!("only what is about {cluster} (MK8S_CLUSTER): unset it to see logins and administration");
+        output::say(&format!("only what is about {cluster} (MK8S_CLUSTER): unset it to see logins and administration"));
     }
     match (follow, output.form.is_for_people()) {
-        (true, _) => self::follow(&client, filter, output).await,
+        (true, _) => self::follow(&kept, filter, output).await,
         (false, false) => export(&client, &filter, limit, output.form.output).await,
         (false, true) => {
             let mut records = latest(&client, filter, limit.unwrap_or(100)).await?;
@@ -178,13 +180,16 @@ async fn export(client: &Client, filter: &AuditFilter, limit: Option<u32>, forma
 }
 
 /// Shows what comes, until it is interrupted. A record is shown when it has ended; one that runs long, at the start too.
-async fn follow(client: &Client, filter: AuditFilter, mut args: ListArgs) -> anyhow::Result<Exit> {
+async fn follow(kept: &Kept, filter: AuditFilter, mut args: ListArgs) -> anyhow::Result<Exit> {
     let mut shown: VecDeque<(String, bool)> = VecDeque::new();
-    let mut since = filter.since.unwrap_or_else(Timestamp::now);
+    // Records have central's times, with which the clock here need not agree.
+    let (begun, begin) = (Instant::now(), kept.client().await?.greeting().await?.date.unwrap_or_else(Timestamp::now));
+    let mut since = filter.since.unwrap_or(begin);
     let columns = columns();
     loop {
-        let looked = Timestamp::now();
-        let mut records = latest(client, AuditFilter { since: Some(since), ..filter.clone() }, u32::MAX).await?;
+        let looked = begin.saturating_add(begun.elapsed()).unwrap_or(begin);
+        let wanted = AuditFilter { since: Some(since), ..filter.clone() };
+        let mut records = latest(&kept.client().await?, wanted, u32::MAX).await?;
         records.reverse();
         records.retain(|record| {
             let key = (record.id.clone(), record.outcome.is_some());
@@ -222,7 +227,7 @@ async fn verify(client: &Client, args: ListArgs) -> anyhow::Result<Exit> {
         checker.finish()?;
     }
     let runs = if writers.len() == 1 { "run" } else { "runs" };
-    eprintln!("{rows} rows of {} {runs} of central are as they were written", writers.len());
+    output::say(&format!("{rows} rows of {} {runs} of central are as they were written", writers.len()));
     let columns = Columns::<Writer>::default()
         .column("STARTED", |writer| format!("{:.0}", writer.started_at))
         .column("WRITER", |writer| writer.id.clone())

@@ -1,5 +1,7 @@
 //! `mk8s clusters`: show the clusters, choose the current one.
 
+use std::env;
+
 use clap::{Args, Subcommand};
 
 use super::exit::{CliError, Exit};
@@ -111,6 +113,11 @@ async fn choose(session: &SessionArgs, name: ClusterName) -> anyhow::Result<Exit
     let _lock = StateLock::take(&path).await?;
     let state = ClientState::load(&path)?;
     let Session { server, authority, .. } = resolved;
+    if let Some(other) = state.server.as_ref().filter(|_| !state.is_for(&server)) {
+        let what = format!("{other} is remembered, with how it is recognised; {server} is for this command alone");
+        let hint = format!("mk8s login {server}, or --cluster {name} (MK8S_CLUSTER) with each command");
+        return Err(CliError::usage(what, hint).into());
+    }
     // The state is read from any directory.
     authority
         .remember(ClientState {
@@ -120,6 +127,9 @@ async fn choose(session: &SessionArgs, name: ClusterName) -> anyhow::Result<Exit
             ..ClientState::default()
         })?
         .save(&path)?;
-    eprintln!("now using cluster {:?}", name.as_str());
+    output::say(&format!("now using cluster {:?}", name.as_str()));
+    if let Some(set) = env::var("MK8S_CLUSTER").ok().filter(|set| !set.is_empty() && set != name.as_str()) {
+        output::say(&format!("  note: MK8S_CLUSTER is set to {set:?} and goes before it"));
+    }
     Ok(Exit::OK)
 }

@@ -17,6 +17,7 @@ use super::exit::Exit;
 use super::output;
 use super::runtime;
 use super::session::SessionArgs;
+use crate::model::printable::printable;
 use words::{Plan, Wanted};
 
 /// How long all of it may take, for a person waits.
@@ -127,10 +128,9 @@ pub fn complete(session: &SessionArgs, args: CompleteArgs, root: Command) -> any
 
 /// A candidate in one line, whatever it holds.
 fn line(candidate: &Candidate) -> String {
-    let plain = |text: &str| text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect::<String>();
     match candidate.about.as_str() {
-        "" => format!("{}\n", plain(&candidate.word)),
-        about => format!("{}\t{}\n", plain(&candidate.word), plain(about)),
+        "" => format!("{}\n", printable(&candidate.word)),
+        about => format!("{}\t{}\n", printable(&candidate.word), printable(about)),
     }
 }
 

@@ -8,7 +8,8 @@ use clap::Args;
 
 use super::exit::{CliError, Exit};
 use super::kept::{self, explain};
-use super::progress::{self, Progress};
+use super::output;
+use super::progress::Progress;
 use super::runtime::until_signal;
 use super::session::SessionArgs;
 use crate::client::{ContainerName, CopyError, Gateway, Pod, PodName, PodSpec, Watch};
@@ -48,7 +49,7 @@ impl Watch for Watched {
     }
 
     fn warn(&self, text: String) {
-        progress::say(&text);
+        output::say(&text);
     }
 }
 
@@ -64,7 +65,7 @@ impl FromStr for Place {
 
     fn from_str(text: &str) -> Result<Self, String> {
         // kubectl would look for a pod in the namespace `.`.
-        let is_path = ["/", "./", "../"].iter().any(|start| text.starts_with(start));
+        let is_path = ["/", "./", "../"].iter().any(|start| text.starts_with(start)) || is_on_a_drive(text);
         let place = match text.split_once(':').filter(|_| !is_path) {
             None => Self::Here(text.into()),
             Some((pod, path)) => {
@@ -84,6 +85,12 @@ impl FromStr for Place {
             _ => Ok(place),
         }
     }
+}
+
+/// Whether it begins with a drive of Windows, which is no pod there.
+fn is_on_a_drive(text: &str) -> bool {
+    let drive = matches!(text.as_bytes(), [letter, b':', b'\\' | b'/', ..] if letter.is_ascii_alphabetic());
+    cfg!(windows) && drive
 }
 
 /// As kubectl has it, a negative number stands for no end.
@@ -160,7 +167,7 @@ async fn container(gateway: &Gateway, pod: PodName, named: Option<&str>) -> anyh
         Some(name) => name.to_owned(),
         None => {
             if names.len() > 1 {
-                eprintln!("Defaulted container {:?} out of: {}", names[0], names.join(", "));
+                output::say(&format!("Defaulted container {:?} out of: {}", names[0], names.join(", ")));
             }
             names.first().cloned().unwrap_or_default()
         }

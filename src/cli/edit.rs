@@ -33,9 +33,8 @@ const READ: [&str; 6] = ["patch", "--local", "--filename=-", "--type=merge", "--
 /// What kubectl says of a text in which there are none.
 const NONE: &str = "no objects passed";
 
-/// An edit that goes on.
-struct Editing<'a> {
-    args: &'a SessionArgs,
+/// An edit that goes on, with the central and in the cluster in which it began: others may be chosen meanwhile.
+struct Editing {
     session: Session,
     edit: Edit,
     objects: Vec<Object>,
@@ -52,7 +51,7 @@ pub async fn run(args: &SessionArgs, edit: Edit) -> anyhow::Result<Exit> {
     };
     let file = if edit.form == EditForm::Json { "edit.json" } else { "edit.yaml" };
     let draft = Draft::new(file).context("cannot make a file to edit")?;
-    let end = Editing { args, session, edit, objects, edited: false }.rounds(&draft, text.clone()).await;
+    let end = Editing { session, edit, objects, edited: false }.rounds(&draft, text.clone()).await;
     // Whatever went wrong: what was written stays.
     if !matches!(end, Ok(Exit::OK)) && draft.read().map_or(true, |page| text_of(&page) != text) {
         draft.keep();
@@ -87,7 +86,7 @@ async fn read(session: &Session, text: &str) -> anyhow::Result<Result<Vec<Value>
     Ok(objects.collect::<Result<_, _>>().map_err(|error| error.to_string()))
 }
 
-impl Editing<'_> {
+impl Editing {
     /// Opens the editor until it is done with, or given up.
     async fn rounds(mut self, draft: &Draft, mut text: String) -> anyhow::Result<Exit> {
         let editor = Editor::of_environment();
@@ -102,12 +101,12 @@ impl Editing<'_> {
             }
             let now = text_of(&draft.read().with_context(named)?);
             if is_empty(&now) {
-                eprintln!("Edit cancelled, saved file was empty.");
+                output::say("Edit cancelled, saved file was empty.");
                 return Ok(Exit::OK);
             }
             if now == text {
                 if reasons.is_empty() {
-                    eprintln!("Edit cancelled, no changes made.");
+                    output::say("Edit cancelled, no changes made.");
                     return Ok(Exit::OK);
                 }
                 let what = "edit cancelled, no valid changes were saved".into();
@@ -137,10 +136,10 @@ impl Editing<'_> {
         };
         let first = !self.edited;
         if first && changes.iter().all(|change| change.patch.is_none()) {
-            eprintln!("Edit cancelled, no changes made.");
+            output::say("Edit cancelled, no changes made.");
             return Ok(ControlFlow::Break(Exit::OK));
         }
-        let gateway = kept::gateway(self.args.resolve()?).await?;
+        let gateway = kept::gateway(self.session.clone()).await?;
         let (mut reasons, mut exit) = (Vec::new(), Exit::OK);
         for change in changes {
             match self.change(&gateway, change, first).await? {
@@ -157,7 +156,7 @@ impl Editing<'_> {
     /// A text that is not right; in JSON the reason cannot stand in it.
     fn again(&self, why: String) -> ControlFlow<Exit, Vec<String>> {
         if self.edit.form == EditForm::Json {
-            eprintln!("error: {why}");
+            output::say(&format!("error: {why}"));
         }
         ControlFlow::Continue(vec![why])
     }
@@ -193,15 +192,15 @@ impl Editing<'_> {
         let mut patched = match gateway.patch_object(&asked).await {
             Ok(patched) => patched,
             Err(ClientError::Problem(problem)) if problem.code == ErrorCode::InvalidRequest => {
-                eprintln!("error: {title} is not valid");
+                output::say(&format!("error: {title} is not valid"));
                 if self.edit.form == EditForm::Json {
-                    eprintln!("  why: {}", problem.detail);
+                    output::say(&format!("  why: {}", problem.detail));
                 }
                 return Ok(ControlFlow::Continue(Some(format!("{title} is not valid:\n* {}", problem.detail))));
             }
             Err(error) => return Ok(ControlFlow::Break(fail(refused(error, &title)))),
         };
-        patched.warnings.iter().for_each(|warning| eprintln!("Warning: {warning}"));
+        patched.warnings.iter().for_each(|warning| output::say(&format!("Warning: {warning}")));
         object.changed(change.edited, &patched.object);
         self.edited = true;
         if !self.edit.managed_fields

@@ -131,7 +131,7 @@ pub fn report(error: &anyhow::Error) -> Exit {
         }
     }
     let (exit, hint) = classify(error);
-    if let Some(hint) = hint {
+    if let Some(hint) = hint.or_else(|| way_to_central(error)) {
         text.push_str(&format!("  try: {hint}\n"));
     }
     if let Some(problem) = error.downcast_ref().and_then(ClientError::problem) {
@@ -152,7 +152,12 @@ fn classify(error: &anyhow::Error) -> (Exit, Option<String>) {
         return (Exit::USAGE, is_content.then(|| hint.into()));
     }
     match error.downcast_ref::<LockError>() {
-        Some(LockError::File(_)) => return (Exit::USAGE, None),
+        Some(LockError::File(_)) => {
+            return (
+                Exit::USAGE,
+                Some("look who may write there; MK8S_CONFIG names another file for the state".into()),
+            );
+        }
         Some(LockError::Busy { .. }) => return (Exit::FAILURE, Some("end the other command, then try again".into())),
         Some(LockError::Kubeconfig { file, .. }) => {
             let hint = format!("if no kubectl or mk8s runs any more, remove it: rm {}", file.display());
@@ -183,6 +188,16 @@ fn classify(error: &anyhow::Error) -> (Exit, Option<String>) {
         }
         _ => (Exit::FAILURE, None),
     }
+}
+
+/// What to do when something on the way to central, or behind it, did not answer as it should.
+fn way_to_central(error: &anyhow::Error) -> Option<String> {
+    let is_broken = match error.downcast_ref()? {
+        ClientError::Problem(problem) => problem.code == ErrorCode::Timeout,
+        ClientError::Connect(error) => matches!(error, ConnectError::Timeout { .. } | ConnectError::Handshake { .. }),
+        error => matches!(error, ClientError::Lost | ClientError::Protocol(_) | ClientError::Timeout(_)),
+    };
+    is_broken.then(|| "mk8s doctor, which shows how far the way to the cluster is good".into())
 }
 
 fn untrusted() -> (Exit, Option<String>) {
@@ -216,8 +231,11 @@ fn hint(code: ErrorCode) -> Option<String> {
                 .into(),
         ),
         ErrorCode::TooManyRequests => Some("wait a moment, then try again".into()),
-        ErrorCode::Unavailable => Some("mk8s clusters show <name>, and the log of the agent in that cluster".into()),
-        _ => None,
+        ErrorCode::Unavailable => Some(
+            "mk8s clusters list shows which clusters are online; the logs of central and of the agent tell more".into(),
+        ),
+        ErrorCode::Internal => Some("try again; the log of central has more under the id of the request".into()),
+        ErrorCode::InvalidRequest | ErrorCode::TooLarge | ErrorCode::Conflict | ErrorCode::Timeout => None,
     }
 }
 
@@ -237,6 +255,8 @@ mod tests {
             (ErrorCode::Forbidden, 3, "mk8s status"),
             (ErrorCode::NotFound, 5, "mk8s clusters list"),
             (ErrorCode::TooManyRequests, 1, "wait"),
+            (ErrorCode::Unavailable, 6, "mk8s clusters list"),
+            (ErrorCode::Internal, 1, "the log of central"),
         ] {
             let (found, hint) = classify(&ClientError::Problem(problem(code)).into());
             assert_eq!(found, Exit(exit));
@@ -244,6 +264,24 @@ mod tests {
         }
         let (exit, hint) = classify(&ClientError::ApiToken(problem(ErrorCode::Unauthenticated)).into());
         assert!(exit == Exit(4) && hint.is_some_and(|hint| hint.contains("MK8S_TOKEN")));
+    }
+
+    #[test]
+    fn where_the_way_is_broken_there_is_one_to_look_at_it() {
+        let target = || "a:443".to_owned();
+        for error in [
+            ClientError::Lost,
+            ClientError::Protocol("x".into()),
+            ClientError::Timeout(30),
+            ClientError::Connect(ConnectError::Timeout { target: target() }),
+            ClientError::Connect(ConnectError::Handshake { target: target(), reason: "x".into() }),
+            ClientError::Problem(problem(ErrorCode::Timeout)),
+        ] {
+            let error = anyhow::Error::from(error);
+            assert!(way_to_central(&error).is_some_and(|hint| hint.starts_with("mk8s doctor")), "{error}");
+            assert_eq!(hint_of(&error), None, "the doctor has hints of its own");
+        }
+        assert_eq!(way_to_central(&ClientError::Problem(problem(ErrorCode::Conflict)).into()), None);
     }
 
     #[test]

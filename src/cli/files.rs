@@ -54,15 +54,29 @@ impl LocalFiles {
     /// # Errors
     /// When a file cannot be read, or has changed since it was found.
     pub async fn send(&self, writer: &mut ExecWriter) -> anyhow::Result<bool> {
+        let progress = self.progress();
+        progress.show_while(self.send_unseen(writer, &progress)).await
+    }
+
+    /// The same for one of many clusters, of all of which one line tells.
+    ///
+    /// # Errors
+    /// See [`LocalFiles::send`].
+    pub async fn send_as_one_of_many(&self, writer: &mut ExecWriter) -> anyhow::Result<bool> {
+        self.send_unseen(writer, &self.progress()).await
+    }
+
+    async fn send_unseen(&self, writer: &mut ExecWriter, progress: &Progress) -> anyhow::Result<bool> {
         match &self.0 {
             None => Ok(true),
-            Some(tree) => {
-                let (files, bytes) = tree.amount();
-                let what = if files == 1 { "sending 1 file".to_owned() } else { format!("sending {files} files") };
-                let progress = Progress::new(what, Some(bytes));
-                progress.show_while(tree.send(writer, &progress)).await
-            }
+            Some(tree) => tree.send(writer, progress).await,
         }
+    }
+
+    fn progress(&self) -> Progress {
+        let (files, bytes) = self.0.as_ref().map(Tree::amount).unwrap_or_default();
+        let what = if files == 1 { "sending 1 file".to_owned() } else { format!("sending {files} files") };
+        Progress::new(what, Some(bytes))
     }
 }
 

@@ -67,10 +67,7 @@ impl Kept {
         {
             *held = self.session.renewed(&self.anonymous).await.map_err(told)?;
         }
-        Ok(match &*held {
-            Held::ApiToken(token) => Credential::ApiToken(token.clone()),
-            Held::Session(session) => Credential::AccessToken(session.access_token.clone()),
-        })
+        Ok(held.clone().into())
     }
 }
 

@@ -15,12 +15,9 @@ use super::session::{Session, SessionArgs};
 use crate::client::Client;
 use crate::config::client::normalised;
 use crate::config::{KubeconfigFile, kubeconfig};
-use crate::kubernetes::kubeconfig::{Change, Hub, KubeconfigError, MAX_BYTES, Plugin, Wanted, edit};
+use crate::kubernetes::kubeconfig::{Change, Hub, KubeconfigError, MAX_BYTES, PREFIX, Plugin, Wanted, edit};
 use crate::model::{ClusterName, ErrorCode};
 use crate::tls::export;
-
-/// What the names of our entries begin with.
-pub const PREFIX: &str = "mk8s-";
 
 /// What to do with a kubeconfig.
 #[derive(Subcommand)]
@@ -41,7 +38,7 @@ pub struct Names {
     /// The clusters [default: all]
     #[arg(value_name = "CLUSTER")]
     names: Vec<ClusterName>,
-    /// What the names of contexts and clusters begin with, to tell two centrals apart
+    /// What the names of contexts and clusters begin with, to tell two centrals or two users apart
     #[arg(long, default_value = PREFIX, value_parser = prefix)]
     prefix: String,
 }
@@ -61,7 +58,7 @@ pub struct PrintArgs {
 pub struct WriteArgs {
     #[command(flatten)]
     print: PrintArgs,
-    /// The file [default: the first of KUBECONFIG, or ~/.kube/config]
+    /// The file [default: the first of KUBECONFIG that exists, or else its last, or ~/.kube/config]
     #[arg(long, value_name = "FILE")]
     file: Option<PathBuf>,
 }
@@ -71,7 +68,7 @@ pub struct WriteArgs {
 pub struct RemoveArgs {
     #[command(flatten)]
     names: Names,
-    /// The file [default: the first of KUBECONFIG, or ~/.kube/config]
+    /// The file [default: the first of KUBECONFIG that exists, or else its last, or ~/.kube/config]
     #[arg(long, value_name = "FILE")]
     file: Option<PathBuf>,
 }
@@ -97,10 +94,12 @@ async fn write(session: &Session, args: WriteArgs) -> anyhow::Result<Exit> {
     let change = change(&path, |text| hub.put(text, &wanted)).await?;
     let (changed, gone) = change.counts();
     let same = wanted.clusters.len() - changed;
-    eprintln!("{}: clusters: {changed} written, {gone} removed, {same} as they were", path.display());
+    output::say(&format!("{}: clusters: {changed} written, {gone} removed, {same} as they were", path.display()));
     match (&change.current_context, wanted.clusters.first()) {
-        (Some(context), _) => eprintln!("  the current context is now {context}"),
-        (None, Some(first)) => eprintln!("  next: kubectl --context {} get namespaces", hub.entry_name(first)),
+        (Some(context), _) => output::say(&format!("  the current context is now {context}")),
+        (None, Some(first)) => {
+            output::say(&format!("  next: kubectl --context {} get namespaces", hub.entry_name(first)))
+        }
         (None, None) => {}
     }
     Ok(Exit::OK)
@@ -112,7 +111,7 @@ async fn remove(session: &Session, args: RemoveArgs) -> anyhow::Result<Exit> {
     let hub = hub(session, args.names.prefix);
     let only = (!names.is_empty()).then_some(names.as_slice());
     let (_, gone) = change(&path, |text| hub.remove(text, only)).await?.counts();
-    eprintln!("{}: clusters: {gone} removed", path.display());
+    output::say(&format!("{}: clusters: {gone} removed", path.display()));
     Ok(Exit::OK)
 }
 
@@ -205,7 +204,8 @@ fn plugin(session: &Session, server: &str) -> anyhow::Result<Plugin> {
     Ok(Plugin { command: command()?, args, env: env.transpose()?.into_iter().collect() })
 }
 
-fn absolute(file: &Path) -> anyhow::Result<String> {
+/// A path for other programs, which run in other directories.
+pub fn absolute(file: &Path) -> anyhow::Result<String> {
     let file = std::path::absolute(file).with_context(|| format!("cannot find {}", file.display()))?;
     utf8(file)
 }

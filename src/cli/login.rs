@@ -80,9 +80,9 @@ pub async fn run(session: &SessionArgs, args: LoginArgs) -> anyhow::Result<Exit>
     let cluster = if state.is_for(&url) { state.cluster } else { None };
     let new = ClientState { server: Some(url.clone()), cluster, session: Some(stored), ..ClientState::default() };
     authority.remember(new)?.save(&path)?;
-    eprint!("{}", welcome(&url, &health.version, &account, ends));
+    output::say(&welcome(&url, &health.version, &account, ends));
     if environment_token_is_set() {
-        eprintln!("  note: {TOKEN_VARIABLE} is set and goes before this session");
+        output::say(&format!("  note: {TOKEN_VARIABLE} is set and goes before this session"));
     }
     Ok(Exit::OK)
 }
@@ -136,7 +136,7 @@ fn welcome(url: &str, version: &str, account: &Account, ends: Timestamp) -> Stri
         roles => output::roles(roles),
     };
     format!(
-        "logged in to {url} (version {version}) as {}\n  roles: {roles}\n  session ends: {}\n  next: mk8s clusters list\n",
+        "logged in to {url} (version {version}) as {}\n  roles: {roles}\n  session ends: {}\n  next: mk8s clusters list",
         account.email,
         output::until(ends)
     )
@@ -156,7 +156,7 @@ mod tests {
         let ends = Timestamp::now() + jiff::SignedDuration::from_hours(721);
         let text = welcome("https://a", "1.2.3", &account, ends);
         assert!(text.starts_with("logged in to https://a (version 1.2.3) as ann@example.com\n  roles: admin,dev\n"));
-        assert!(text.contains(" (in 30d)\n  next: mk8s clusters list\n"), "{text}");
+        assert!(text.ends_with(" (in 30d)\n  next: mk8s clusters list"), "{text}");
         account.roles.clear();
         assert!(welcome("https://a", "1", &account, ends).contains("roles: none yet"));
     }

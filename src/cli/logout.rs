@@ -34,15 +34,15 @@ pub async fn run(session: &SessionArgs) -> anyhow::Result<Exit> {
     };
     state.session = None;
     state.save(&path)?;
-    eprintln!("{}", farewell(&stored, &outcome));
+    output::say(&farewell(&stored, &outcome));
     note_token();
     Ok(Exit::OK)
 }
 
 fn nobody(wanted: Option<&str>) -> Exit {
     match wanted {
-        Some(server) => eprintln!("not logged in to {server}"),
-        None => eprintln!("not logged in"),
+        Some(server) => output::say(&format!("not logged in to {server}")),
+        None => output::say("not logged in"),
     }
     note_token();
     Exit::OK
@@ -50,7 +50,7 @@ fn nobody(wanted: Option<&str>) -> Exit {
 
 fn note_token() {
     if environment_token_is_set() {
-        eprintln!("  note: {TOKEN_VARIABLE} is still set and goes on being used");
+        output::say(&format!("  note: {TOKEN_VARIABLE} is still set and goes on being used"));
     }
 }
 

@@ -3,6 +3,7 @@
 use std::fs;
 use std::time::{Duration, SystemTime};
 
+use super::output;
 use crate::config::{paths, private_file};
 use crate::model::version::VERSION;
 
@@ -17,8 +18,10 @@ pub fn warn(oldest: &str) {
     if told.is_some_and(|told| SystemTime::now().duration_since(told).is_ok_and(|since| since < DAY)) {
         return;
     }
-    eprintln!("warning: this is mk8s {VERSION}, and central is for {oldest} or newer: some commands may fail");
-    eprintln!("  try: install mk8s {oldest} or newer; this is told once a day");
+    output::say(&format!(
+        "warning: this is mk8s {VERSION}, and central is for {oldest} or newer: some commands may fail"
+    ));
+    output::say(&format!("  try: install mk8s {oldest} or newer; this is told once a day"));
     if let Some(path) = path {
         // It is told again if it cannot be written.
         let _ = private_file::replace(&path, oldest);

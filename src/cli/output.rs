@@ -1,4 +1,5 @@
 //! What goes to standard output: tables for people, JSON and YAML for programs. The forms are made here, for all commands.
+//! And what is said besides, on standard error.
 
 use std::fmt::Display;
 use std::io::{self, Write as _};
@@ -9,7 +10,9 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::exit::Exit;
+use super::progress;
 use crate::model::age::age;
+use crate::model::printable::printable;
 use crate::model::{Labels, RoleName};
 
 /// The form of the output.
@@ -97,7 +100,7 @@ impl ListArgs {
             Format::Yaml => yaml(&items)?,
             Format::Name => items.iter().map(|item| name(item) + "\n").collect(),
             Format::Table | Format::Wide if items.is_empty() && !none.is_empty() => {
-                eprintln!("{none}");
+                say(none);
                 String::new()
             }
             Format::Table | Format::Wide => self.rows(items, columns),
@@ -114,7 +117,8 @@ impl ListArgs {
         } else if items.is_empty() {
             return String::new();
         }
-        table.add_rows(items.iter().map(|item| shown().map(|column| (column.cell)(item)).collect::<Vec<_>>()));
+        let cells = |item| shown().map(|column| printable(&(column.cell)(item))).collect::<Vec<_>>();
+        table.add_rows(items.iter().map(cells));
         // In the manner of kubectl: no lines, three spaces between the columns.
         for column in table.column_iter_mut() {
             column.set_padding((0, 3));
@@ -148,7 +152,8 @@ impl OutputArgs {
 /// Names and values below each other, as `describe` of kubectl has them.
 pub fn fields(fields: &[(&str, String)]) -> String {
     let width = fields.iter().map(|(name, _)| name.len() + 1).max().unwrap_or_default() + 2;
-    fields.iter().map(|(name, value)| format!("{:<width$}{value}\n", format!("{name}:"))).collect()
+    let line = |(name, value): &(&str, String)| format!("{:<width$}{}\n", format!("{name}:"), printable(value));
+    fields.iter().map(line).collect()
 }
 
 /// Names with commas between them.
@@ -200,6 +205,13 @@ pub fn since(then: Timestamp) -> String {
     format!("{then:.0} ({})", ago(Some(then)))
 }
 
+/// Says something to the user, in lines of its own on standard error; a reader that has gone is not a failure.
+pub fn say(text: &str) {
+    let text = format!("{}{text}\n", progress::way_clear());
+    // Nobody is left to see it when this fails.
+    let _ = io::stderr().write_all(text.as_bytes());
+}
+
 /// Writes to standard output; a reader that has gone is not a failure.
 pub fn print(text: &str) -> anyhow::Result<Exit> {
     let mut stdout = io::stdout().lock();
@@ -228,6 +240,14 @@ mod tests {
         assert_eq!(args(Format::Wide, true).rows(&items, &columns), "dev   online\na     x\n");
         assert_eq!(args(Format::Table, false).rows(&items, &columns), "NAME\ndev\na\n");
         assert_eq!(args(Format::Table, true).rows(&items[..0], &columns), "");
+    }
+
+    /// What an agent says of itself comes to the terminals of users.
+    #[test]
+    fn nothing_that_is_shown_moves_the_cursor() {
+        let columns = Columns::<&str>::default().column("AGENT", |version| (*version).into());
+        assert_eq!(args(Format::Table, true).rows(&["0.1\u{1b}[2J"], &columns), "0.1 [2J\n");
+        assert_eq!(fields(&[("Agent", "0.1\u{1b}]0;x\u{7}".into())]), "Agent:  0.1 ]0;x \n");
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! `mk8s passwd`: changes the password of whoever is logged in.
 
 use super::exit::{Exit, with_hint};
+use super::output;
 use super::prompt::{PasswordArgs, same};
 use super::session::SessionArgs;
 use crate::model::ErrorCode;
@@ -23,6 +24,6 @@ pub async fn run(session: &SessionArgs, args: PasswordArgs) -> anyhow::Result<Ex
         true => error.into(),
         false => with_hint(error, ErrorCode::Forbidden, "the password that you log in with"),
     })?;
-    eprintln!("the password is changed; your other sessions have ended");
+    output::say("the password is changed; your other sessions have ended");
     Ok(Exit::OK)
 }

@@ -120,9 +120,9 @@ impl Forward {
             Err(error) => Err(error),
         };
         let Err(error) = joined else { return };
-        eprintln!("error: cannot forward {} -> {}: {error}", self.ports.local, self.ports.remote);
+        output::say(&format!("error: cannot forward {} -> {}: {error}", self.ports.local, self.ports.remote));
         if let ForwardError::Client(ClientError::Problem(problem)) = &error {
-            eprintln!("  request: {}", problem.request_id);
+            output::say(&format!("  request: {}", problem.request_id));
             if problem.code == ErrorCode::NotFound {
                 // It is told once.
                 let _ = self.gone.try_send(problem.detail.clone());

@@ -10,13 +10,13 @@ use std::time::{Duration, Instant};
 use tokio::time::sleep;
 
 /// What takes less time needs no line.
-const PATIENCE: Duration = Duration::from_secs(1);
+pub const PATIENCE: Duration = Duration::from_secs(1);
 
 /// How often the line is written.
-const INTERVAL: Duration = Duration::from_millis(200);
+pub const INTERVAL: Duration = Duration::from_millis(200);
 
 /// A cleared line, in which the cursor stands at the beginning.
-const CLEAR: &str = "\r\x1b[K";
+pub const CLEAR: &str = "\r\x1b[K";
 
 /// Whether there is a line already: there is but one.
 static TAKEN: AtomicBool = AtomicBool::new(false);
@@ -77,19 +77,20 @@ impl Progress {
     }
 }
 
-/// Says something to the user, on a line of its own.
-pub fn say(text: &str) {
-    if TAKEN.load(Ordering::Relaxed) {
-        eprint!("{CLEAR}");
-    }
-    eprintln!("{text}");
+/// Whether there is a terminal that can show it.
+pub fn is_wanted() -> bool {
+    stderr().is_terminal() && env::var_os("TERM").is_some_and(|term| !term.is_empty() && term != "dumb")
+}
+
+/// What clears the way for other lines, if there may be one of these.
+pub fn way_clear() -> &'static str {
+    if TAKEN.load(Ordering::Relaxed) { CLEAR } else { "" }
 }
 
 impl Line {
     /// The line, if there is a terminal that can show it, and nobody has it.
     fn take() -> Option<Self> {
-        let is_able = stderr().is_terminal() && env::var("TERM").is_ok_and(|term| !term.is_empty() && term != "dumb");
-        (is_able && !TAKEN.swap(true, Ordering::Relaxed)).then(|| Self { painted: AtomicBool::new(false) })
+        (is_wanted() && !TAKEN.swap(true, Ordering::Relaxed)).then(|| Self { painted: AtomicBool::new(false) })
     }
 
     fn paint(&self, text: &str) {

@@ -7,6 +7,7 @@ use clap::Args;
 use secrecy::zeroize::Zeroizing;
 
 use super::exit::{CliError, Exit};
+use super::output;
 use crate::model::Password;
 
 /// The most bytes of a line with a password.
@@ -100,12 +101,12 @@ pub fn require_terminal(what: &str, flag: &str) -> Result<(), CliError> {
 
 /// Asks for a line.
 pub fn line(prompt: &str) -> anyhow::Result<String> {
-    eprint!("{prompt}");
-    let _ = io::stderr().flush();
+    // Whoever does not see it has no terminal to answer at.
+    let _ = io::stderr().write_all(prompt.as_bytes());
     let mut text = String::new();
     let read = io::stdin().lock().take(MAX_LINE as u64).read_line(&mut text).context("cannot read the answer")?;
     if read == 0 {
-        eprintln!();
+        output::say("");
         return Err(CliError { what: "no answer was given".into(), hint: None, exit: Exit::FAILURE }.into());
     }
     Ok(text.trim().to_owned())

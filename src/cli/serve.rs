@@ -5,6 +5,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 use super::exit::{self, Exit};
+use super::output;
 use super::runtime;
 use crate::agent::AgentError;
 use crate::central::CentralError;
@@ -58,8 +59,8 @@ pub async fn recover_admin(flags: &CentralFlags) -> anyhow::Result<Exit> {
         CentralError::Config(error) => anyhow::Error::from(error),
         error => error.into(),
     })?;
-    eprintln!("{} has a new password, in {}", recovered.email, recovered.password_file.display());
-    eprintln!("  next: mk8s login, mk8s passwd, and delete the file");
+    output::say(&format!("{} has a new password, in {}", recovered.email, recovered.password_file.display()));
+    output::say("  next: mk8s login, mk8s passwd, and delete the file");
     Ok(Exit::OK)
 }
 

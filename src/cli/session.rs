@@ -5,6 +5,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::Args;
+use clap::builder::{OsStringValueParser, TypedValueParser as _};
 use jiff::Timestamp;
 
 use super::exit::{CliError, Exit};
@@ -25,7 +26,9 @@ pub struct SessionArgs {
     #[arg(long, env = "MK8S_SERVER", value_name = "URL", global = true)]
     server: Option<String>,
     /// The certificate authorities to trust for it, PEM
+    // clap's own parser of paths refuses an empty one, which counts as not set.
     #[arg(long, env = "MK8S_CA_FILE", value_name = "FILE", global = true)]
+    #[arg(value_parser = OsStringValueParser::new().map(PathBuf::from))]
     ca_file: Option<PathBuf>,
     /// The cluster
     #[arg(long, env = "MK8S_CLUSTER", value_name = "NAME", global = true)]
@@ -34,12 +37,13 @@ pub struct SessionArgs {
 
 impl SessionArgs {
     /// The cluster that the command line or the environment names; the remembered one is not asked.
-    pub fn named_cluster(&self) -> Option<&str> {
-        self.cluster.as_deref()
+    pub fn named_cluster(&self) -> Option<String> {
+        given(self.cluster.as_deref())
     }
 }
 
 /// The settings that are in force.
+#[derive(Clone)]
 pub struct Session {
     /// The URL of central.
     pub server: String,
@@ -55,6 +59,7 @@ pub struct Session {
 }
 
 /// Where the credential comes from.
+#[derive(Clone)]
 enum Source {
     /// `MK8S_TOKEN`.
     Environment(Token),
@@ -65,11 +70,21 @@ enum Source {
 }
 
 /// What is shown to central.
+#[derive(Clone)]
 pub enum Held {
     /// `MK8S_TOKEN`.
     ApiToken(Token),
     /// A session, whose access token is good.
     Session(Box<StoredSession>),
+}
+
+impl From<Held> for Credential {
+    fn from(held: Held) -> Self {
+        match held {
+            Held::ApiToken(token) => Self::ApiToken(token),
+            Held::Session(session) => Self::AccessToken(session.access_token),
+        }
+    }
 }
 
 impl SessionArgs {
@@ -134,11 +149,7 @@ impl Session {
             Some(held) => held,
             None => self.renewed(&client).await?,
         };
-        let credential = match held {
-            Held::ApiToken(token) => Credential::ApiToken(token),
-            Held::Session(session) => Credential::AccessToken(session.access_token),
-        };
-        Ok(client.with_credential(credential))
+        Ok(client.with_credential(held.into()))
     }
 
     /// What can be shown as it is, found without the network; `None` if the access token has to be renewed first.

@@ -10,12 +10,12 @@ use clap::{Args, ValueEnum};
 use tokio::process::Command;
 
 use super::exit::{CliError, Exit};
-use super::kubeconfig::{PREFIX, ask, hub};
+use super::kubeconfig::{absolute, ask, hub};
 use super::output;
 use super::runtime::signals_for_a_child;
 use super::session::{Session, SessionArgs};
 use crate::config::{KubeconfigFile, paths, private_file};
-use crate::kubernetes::kubeconfig::{Hub, MAX_BYTES, Wanted, edit};
+use crate::kubernetes::kubeconfig::{Hub, MAX_BYTES, PREFIX, Wanted, edit};
 use crate::model::ClusterName;
 
 /// Options of `env`.
@@ -33,7 +33,7 @@ pub struct EnvArgs {
 pub struct ShellArgs {
     /// The cluster [default: the chosen one]
     name: Option<ClusterName>,
-    /// A command to run instead of $SHELL
+    /// A command to run instead of the shell: SHELL, or on Windows COMSPEC
     #[arg(last = true, value_name = "COMMAND")]
     command: Vec<OsString>,
 }
@@ -62,8 +62,9 @@ pub async fn env(session: &SessionArgs, args: EnvArgs) -> anyhow::Result<Exit> {
     if text != old {
         private_file::replace(&path, &text)?;
     }
-    let lines = variables(&session, &name, &path)?.map(|(variable, value)| args.shell.assignment(variable, &value));
-    output::print(&lines.concat())
+    let variables = variables(&session, &name, &path)?;
+    let lines = variables.iter().map(|(variable, value)| args.shell.assignment(variable, value));
+    output::print(&lines.collect::<String>())
 }
 
 /// Runs a shell or a command; its exit code.
@@ -79,7 +80,8 @@ pub async fn run(session: &SessionArgs, args: ShellArgs) -> anyhow::Result<Exit>
         .context("cannot make a kubeconfig for the shell")?
         .into_temp_path();
     private_file::replace(&file, &whole(&hub, &wanted)?)?;
-    let shell = env::var_os("SHELL").filter(|shell| !shell.is_empty()).unwrap_or_else(|| "/bin/sh".into());
+    let (variable, default) = if cfg!(windows) { ("COMSPEC", "cmd.exe") } else { ("SHELL", "/bin/sh") };
+    let shell = env::var_os(variable).filter(|shell| !shell.is_empty()).unwrap_or_else(|| default.into());
     let (program, arguments) =
         args.command.split_first().map_or((&shell, [].as_slice()), |(first, rest)| (first, rest));
     let _kept = signals_for_a_child();
@@ -88,7 +90,7 @@ pub async fn run(session: &SessionArgs, args: ShellArgs) -> anyhow::Result<Exit>
             CliError { what: format!("cannot run {}: {error}", program.display()), hint: None, exit: Exit(127) }
         })?;
     if args.command.is_empty() {
-        eprintln!("kubectl speaks to the cluster {:?} in this shell, until it ends", name.as_str());
+        output::say(&format!("kubectl speaks to the cluster {:?} in this shell, until it ends", name.as_str()));
     }
     Ok(code(child.wait().await?))
 }
@@ -105,7 +107,7 @@ fn whole(hub: &Hub, wanted: &Wanted) -> Result<String, crate::kubernetes::kubeco
 /// Where the files are: beside the client's state, by central.
 fn directory(hub: &Hub) -> anyhow::Result<PathBuf> {
     let state = std::path::absolute(paths::client_state()).context("cannot find the client's state")?;
-    // A colon would end the path in KUBECONFIG.
+    // A colon would end the path in KUBECONFIG, and no name on Windows has one.
     let host = hub.host().replace(':', "+");
     let directory = state.parent().unwrap_or(Path::new("/")).join("kubeconfigs").join(host);
     private_file::create_directory(&directory).with_context(|| format!("cannot make {}", directory.display()))?;
@@ -113,12 +115,23 @@ fn directory(hub: &Hub) -> anyhow::Result<PathBuf> {
 }
 
 /// What the shell gets. `mk8s kubectl` in it means the same cluster as kubectl.
-fn variables(session: &Session, name: &ClusterName, file: &Path) -> anyhow::Result<[(&'static str, String); 3]> {
-    let Some(file) = file.to_str().filter(|file| !file.contains(':')) else {
+fn variables(session: &Session, name: &ClusterName, file: &Path) -> anyhow::Result<Vec<(&'static str, String)>> {
+    // What stands between two paths in KUBECONFIG cannot stand in one.
+    let between = if cfg!(windows) { ';' } else { ':' };
+    let Some(file) = file.to_str().filter(|file| !file.contains(between)) else {
         let what = format!("KUBECONFIG cannot name {}", file.display());
-        return Err(CliError::usage(what, "set MK8S_CONFIG to a file whose path is UTF-8 without a colon").into());
+        let hint = format!("set MK8S_CONFIG to a file whose path is UTF-8 without {between:?}");
+        return Err(CliError::usage(what, hint).into());
     };
-    Ok([("KUBECONFIG", file.to_owned()), ("MK8S_SERVER", session.server.clone()), ("MK8S_CLUSTER", name.to_string())])
+    let mut variables = vec![
+        ("KUBECONFIG", file.to_owned()),
+        ("MK8S_SERVER", session.server.clone()),
+        ("MK8S_CLUSTER", name.to_string()),
+    ];
+    if let Some(file) = session.authority.ca_file.as_ref().filter(|_| !session.remembers_authority) {
+        variables.push(("MK8S_CA_FILE", absolute(file)?));
+    }
+    Ok(variables)
 }
 
 impl Shell {

@@ -54,13 +54,13 @@ async fn create(
         .await
         .map_err(|error| with_hint(error, ErrorCode::Conflict, "another name, or mk8s tokens revoke <name>"))?;
     let info = &created.info;
-    eprintln!(
+    output::say(&format!(
         "created token {:?} with {}, valid until {}",
         info.name,
         output::the_roles(&info.roles),
         output::until(info.expires_at)
-    );
-    eprintln!("  it is shown this once; commands use it when {TOKEN_VARIABLE} is set to it");
+    ));
+    output::say(&format!("  it is shown this once; commands use it when {TOKEN_VARIABLE} is set to it"));
     output::print(&format!("{}\n", created.token.expose()))
 }
 
@@ -80,7 +80,7 @@ async fn revoke(session: &SessionArgs, wanted: &str) -> anyhow::Result<Exit> {
     let client = session.resolve()?.client().await?;
     let token = find(client.tokens().await?, wanted)?;
     client.revoke_token(token.id).await?;
-    eprintln!("revoked token {:?} ({})", token.name, token.id);
+    output::say(&format!("revoked token {:?} ({})", token.name, token.id));
     Ok(Exit::OK)
 }
 

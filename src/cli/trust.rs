@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use anyhow::Context as _;
 
 use super::exit::{CliError, Exit};
+use super::output;
 use super::{outdated, prompt};
 use crate::client::{Client, ClientError, Health};
 use crate::config::ClientState;
@@ -115,8 +116,8 @@ impl Authority {
                 ),
             ));
         }
-        eprintln!("The authority of {url} is not known to this system. Its pin is\n  {pin}");
-        eprintln!("Compare it with what central's operator tells you: somebody else may be answering.");
+        output::say(&format!("The authority of {url} is not known to this system. Its pin is\n  {pin}"));
+        output::say("Compare it with what central's operator tells you: somebody else may be answering.");
         if !prompt::confirm("Trust this authority?")? {
             return Err(refused(error, "--ca-file <file>, or --ca-pin <pin>".into()));
         }

@@ -29,9 +29,10 @@ pub fn report(error: &Error) -> Exit {
 /// The variable that a value came from which is not valid: it does not stand in the command line.
 fn variable(error: &Error) -> Option<String> {
     let Some(ContextValue::String(value)) = error.get(ContextKind::InvalidValue) else { return None };
-    let on_the_line = env::args().any(|arg| arg.ends_with(value.as_str()));
-    let mut ours = env::vars().filter(|(name, _)| name.starts_with("MK8S_") && name != TOKEN_VARIABLE);
-    ours.find(|(_, found)| found == value).map(|(name, _)| name).filter(|_| !on_the_line)
+    let on_the_line = env::args_os().any(|arg| arg.to_string_lossy().ends_with(value.as_str()));
+    let named = env::vars_os().filter_map(|(name, found)| Some((name.into_string().ok()?, found)));
+    let mut ours = named.filter(|(name, _)| name.starts_with("MK8S_") && name != TOKEN_VARIABLE);
+    ours.find(|(_, found)| found.to_str() == Some(value)).map(|(name, _)| name).filter(|_| !on_the_line)
 }
 
 /// clap's words in our form.

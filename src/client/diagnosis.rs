@@ -14,7 +14,7 @@ use tokio_tungstenite::tungstenite::handshake::client::generate_key;
 
 use super::error::ClientError;
 use super::gateway::{Gateway, check};
-use super::http::{Client, Health, NOTHING, exchange, value};
+use super::http::{Client, Health, NOTHING, exchange, in_time, value};
 use super::path::segment;
 use crate::kubernetes::headers::{UPGRADE_ASKED, Upgrade};
 
@@ -58,7 +58,7 @@ impl Client {
         let request = self.request(Method::GET, "/health", NOTHING)?;
         let stream = self.connect().await?;
         let (asked_at, since) = (Timestamp::now(), Instant::now());
-        let (head, body) = exchange(stream, request).await?;
+        let (head, body) = in_time(exchange(stream, request)).await?;
         let took = since.elapsed();
         if !head.status.is_success() {
             return Err(self.refusal(head.status, &body));

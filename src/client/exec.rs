@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bytes::{BufMut as _, Bytes, BytesMut};
 use futures_util::stream::{SplitSink, SplitStream};
-use futures_util::{SinkExt as _, StreamExt as _};
+use futures_util::{SinkExt as _, StreamExt as _, TryFutureExt as _};
 use http::{Request, header};
 use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::handshake::client::generate_key;
@@ -13,7 +13,7 @@ use tokio_tungstenite::tungstenite::{Error, Message};
 use tokio_tungstenite::{WebSocketStream, client_async_with_config};
 
 use super::error::ClientError;
-use super::http::Client;
+use super::http::{Client, in_time};
 use crate::model::exec::{EXEC_PROTOCOL, channel};
 use crate::model::version::VERSION;
 use crate::model::{ClusterName, ExecEnd, ExecOutput, ExecRequest, Problem, TtySize};
@@ -56,13 +56,12 @@ impl Client {
         let upgrade = upgrade.body(()).map_err(|e| protocol(&e))?;
         let config = WebSocketConfig::default().write_buffer_size(0);
         let stream = self.connect().await?;
-        let (mut socket, answer) =
-            client_async_with_config(upgrade, stream, Some(config)).await.map_err(|error| match error {
-                Error::Http(response) => {
-                    self.refusal(response.status(), response.body().as_deref().unwrap_or_default())
-                }
-                other => protocol(&other),
-            })?;
+        let handshake = client_async_with_config(upgrade, stream, Some(config)).map_err(|error| match error {
+            Error::Http(response) => self.refusal(response.status(), response.body().as_deref().unwrap_or_default()),
+            other => protocol(&other),
+        });
+        // Central agrees before it looks at the command.
+        let (mut socket, answer) = in_time(handshake).await?;
         self.check_age(answer.headers());
         socket.send(Message::text(body)).await.map_err(|_| ClientError::Lost)?;
         let (sink, stream) = socket.split();

@@ -10,7 +10,7 @@ mod upgrade;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use futures_util::future::BoxFuture;
+use futures_util::future::{BoxFuture, FutureExt as _, ready};
 use http::header::{AUTHORIZATION, HOST, USER_AGENT};
 use http::uri::PathAndQuery;
 use http::{HeaderValue, Request, Response, Uri};
@@ -53,6 +53,12 @@ impl Gateway {
         let dialer = Dialer::new(&client);
         let pool = legacy::Client::builder(TokioExecutor::new()).pool_timer(TokioTimer::new()).build(dialer);
         Self { client, credentials, pool, prefix: format!("/clusters/{cluster}/k8s") }
+    }
+
+    /// The way to a cluster that shows what a client shows, for as long as that is good.
+    pub fn of(client: &Client, cluster: &ClusterName) -> Self {
+        let credential = client.credential();
+        Self::new(client.clone(), cluster, Arc::new(move || ready(Ok(credential.clone())).boxed()))
     }
 
     /// Sends a request, whose target is that of the API server. The answer may be a refusal; its body streams.

@@ -153,9 +153,7 @@ impl Client {
         let since = Instant::now();
         let request = self.request(method.clone(), path, body)?;
         let stream = self.connect().await?;
-        let (head, answer) = tokio::time::timeout(TIMEOUT, exchange(stream, request))
-            .await
-            .map_err(|_| ClientError::Timeout(TIMEOUT.as_secs()))??;
+        let (head, answer) = in_time(exchange(stream, request)).await?;
         self.check_age(&head.headers);
         let request_id = head.headers.get("x-request-id").and_then(|id| id.to_str().ok());
         let millis = u64::try_from(since.elapsed().as_millis()).unwrap_or(u64::MAX);
@@ -174,9 +172,9 @@ impl Client {
         let handshake = hyper::client::conn::http1::handshake(TokioIo::new(self.connect().await?)).await;
         let (mut sender, connection) = handshake.map_err(|e| protocol(&e))?;
         let _connection = AbortOnDropHandle::new(tokio::spawn(connection));
-        let answer = sender.send_request(request).await.map_err(|e| unanswered(&e))?;
+        let answer = in_time(async { sender.send_request(request).await.map_err(|e| unanswered(&e)) }).await?;
         if !answer.status().is_success() {
-            let (head, body) = read(answer).await?;
+            let (head, body) = in_time(read(answer)).await?;
             return Err(self.refusal(head.status, &body));
         }
         let mut body = answer.into_body();
@@ -249,6 +247,11 @@ pub(super) fn value<T: DeserializeOwned>(answer: &[u8]) -> Result<T, ClientError
             "not the JSON that was expected (line {line}, column {column}); is this the URL of a central?"
         ))
     })
+}
+
+/// An answer, unless central lets wait too long for it.
+pub(super) async fn in_time<T>(answer: impl Future<Output = Result<T, ClientError>>) -> Result<T, ClientError> {
+    tokio::time::timeout(TIMEOUT, answer).await.unwrap_or(Err(ClientError::Timeout(TIMEOUT.as_secs())))
 }
 
 /// One request on a connection of its own.

@@ -24,9 +24,15 @@ pub struct KubeconfigFile {
     locks: Vec<PathBuf>,
 }
 
-/// The file that kubectl changes: the first of `KUBECONFIG`, or `~/.kube/config`.
+/// The file to which kubectl adds: the first of `KUBECONFIG` that exists, or else the last, or `~/.kube/config`.
 pub fn default_path() -> PathBuf {
-    read_paths().into_iter().next().unwrap_or_default()
+    added_to(read_paths())
+}
+
+/// As client-go chooses: `ClientConfigLoadingRules.GetDefaultFilename`.
+fn added_to(paths: Vec<PathBuf>) -> PathBuf {
+    let existing = paths.iter().find(|path| path.exists()).cloned();
+    existing.or_else(|| paths.into_iter().next_back()).unwrap_or_default()
 }
 
 /// The files that kubectl reads: those of `KUBECONFIG`, or `~/.kube/config`. There is at least one.
@@ -116,6 +122,15 @@ fn lock_name(path: &Path) -> PathBuf {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_added_goes_where_kubectl_adds() {
+        let dir = tempfile::tempdir().unwrap();
+        let paths = ["a", "b", "c"].map(|name| dir.path().join(name));
+        assert_eq!(added_to(paths.to_vec()), paths[2]);
+        fs::write(&paths[1], "").unwrap();
+        assert_eq!(added_to(paths.to_vec()), paths[1]);
+    }
 
     #[tokio::test]
     async fn one_program_at_a_time_by_whatever_name() {

@@ -25,7 +25,7 @@ pub fn beside_client_state(suffix: &str) -> Option<PathBuf> {
 
 /// The home directory, or the current one for a user without.
 pub fn home() -> PathBuf {
-    absolute_env("HOME").unwrap_or_else(|| PathBuf::from("."))
+    std::env::home_dir().filter(|home| home.is_absolute()).unwrap_or_else(|| PathBuf::from("."))
 }
 
 fn absolute_env(name: &str) -> Option<PathBuf> {

@@ -63,10 +63,11 @@ pub(super) fn follow(path: &Path) -> io::Result<PathBuf> {
     let mut path = path.to_owned();
     // As many as Linux follows.
     for _ in 0..40 {
-        match fs::read_link(&path) {
-            Ok(link) => path = directory(&path).join(link),
-            Err(e) if matches!(e.kind(), io::ErrorKind::InvalidInput | io::ErrorKind::NotFound) => return Ok(path),
-            Err(e) => return Err(e),
+        // What `read_link` says of a file that is no link depends on the system.
+        match fs::symlink_metadata(&path) {
+            Ok(found) if found.is_symlink() => path = directory(&path).join(fs::read_link(&path)?),
+            Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(e),
+            _ => return Ok(path),
         }
     }
     Err(io::Error::other("too many symbolic links"))

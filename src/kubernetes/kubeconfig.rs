@@ -13,6 +13,9 @@ pub use edit::edit;
 /// The most bytes of a file that is edited; the certificates of a thousand clusters take less.
 pub const MAX_BYTES: u64 = 16 << 20;
 
+/// What the names of our entries begin with when nothing else was said.
+pub const PREFIX: &str = "mk8s-";
+
 /// Why a file is left as it is.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum KubeconfigError {
@@ -76,7 +79,7 @@ pub struct Wanted {
 pub struct Found {
     /// How many entries there are for its clusters.
     pub clusters: usize,
-    /// The program that its user runs for a token.
+    /// The program that a user of them runs for a token.
     pub plugin: Option<String>,
 }
 
@@ -143,9 +146,10 @@ impl Hub {
         format!("{}{cluster}", self.prefix)
     }
 
-    /// The name of the one user.
+    /// The name of the one user. With another prefix it is another one: two people, or two roles of one, may share a file.
     pub fn user(&self) -> String {
-        format!("mk8s@{}", self.host())
+        let (prefix, host) = (self.prefix.as_str(), self.host());
+        if prefix == PREFIX { format!("mk8s@{host}") } else { format!("{prefix}user@{host}") }
     }
 
     /// Host and port.
@@ -175,11 +179,11 @@ impl Hub {
             let name = path.and_then(|path| path.strip_prefix("/clusters/")?.strip_suffix("/k8s"));
             name.is_some_and(|name| !name.contains('/'))
         };
-        let user = find(&file, USERS, &self.user());
-        Ok(Found {
-            clusters: items(&file, CLUSTERS).iter().filter(is_ours).count(),
-            plugin: user.and_then(|user| user["user"]["exec"]["command"].as_str()).map(str::to_owned),
-        })
+        let clusters: Vec<&Value> = items(&file, CLUSTERS).iter().filter(is_ours).map(|entry| &entry["name"]).collect();
+        let contexts = items(&file, CONTEXTS).iter().map(|entry| &entry["context"]);
+        let users = contexts.filter(|context| clusters.contains(&&context["cluster"])).map(|context| &context["user"]);
+        let program = |user: &Value| find(&file, USERS, user.as_str()?)?["user"]["exec"]["command"].as_str();
+        Ok(Found { clusters: clusters.len(), plugin: users.filter_map(program).next().map(str::to_owned) })
     }
 
     fn owns(&self, entry: &Value, cluster: &str) -> bool {

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::RequestId;
 use super::operation::MAX_CLUSTERS;
+use super::printable::printable;
 
 pub use chain::{Broken, Checker, Link, Phase, Writer};
 
@@ -338,7 +339,7 @@ fn bound(text: &mut Option<String>, most: usize) {
         value.push('…');
     }
     if value.contains(char::is_control) {
-        *value = value.replace(char::is_control, " ");
+        *value = printable(value);
     }
     if value.is_empty() {
         *text = None;

@@ -13,6 +13,7 @@ pub mod labels;
 pub mod nearest;
 pub mod operation;
 pub mod permission;
+pub mod printable;
 pub mod role;
 pub mod secret;
 pub mod session;

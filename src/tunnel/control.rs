@@ -16,6 +16,7 @@ use super::proto::agent_service_server::{AgentService, AgentServiceServer};
 use super::proto::{self, HeartbeatRequest, HeartbeatResponse, RegisterRequest, RegisterResponse};
 use super::sender::{Sender, open};
 use super::settings::OPEN_TIMEOUT;
+use crate::model::printable::printable;
 use crate::model::version::{MIN_PROTOCOL_VERSION, PROTOCOL_VERSION, VERSION};
 use crate::model::{ClusterFacts, ClusterId, ClusterName, ErrorCode, Failure};
 use crate::tls::{Alpn, ConnectError, Connector};
@@ -212,7 +213,7 @@ impl<P: ControlPlane> AgentService for Adapter<P> {
         let request = request.into_inner();
         let registration = Registration {
             protocol: (request.min_protocol_version, request.max_protocol_version),
-            agent_version: request.agent_version,
+            agent_version: printable(&request.agent_version),
             cluster: Some(request.cluster_name).filter(|n| !n.is_empty()),
             facts: request.facts.unwrap_or_default().into(),
         };
@@ -285,6 +286,9 @@ impl From<ClusterFacts> for proto::ClusterFacts {
 impl From<proto::ClusterFacts> for ClusterFacts {
     fn from(facts: proto::ClusterFacts) -> Self {
         let proto::ClusterFacts { kubernetes_version, node_count, kubectl_version, sandbox } = facts;
+        // They are shown to users, and whoever has the token of an agent may send anything.
+        let [kubernetes_version, kubectl_version, sandbox] =
+            [kubernetes_version, kubectl_version, sandbox].map(|text| text.map(|text| printable(&text)));
         Self { kubernetes_version, node_count, kubectl_version, sandbox }
     }
 }
@@ -292,6 +296,21 @@ impl From<proto::ClusterFacts> for ClusterFacts {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_an_agent_says_cannot_move_a_cursor() {
+        let bad = || Some("v1\u{1b}[2J".to_owned());
+        let said = proto::ClusterFacts {
+            kubernetes_version: bad(),
+            node_count: Some(1),
+            kubectl_version: bad(),
+            sandbox: bad(),
+        };
+        let facts = ClusterFacts::from(said);
+        for text in [facts.kubernetes_version, facts.kubectl_version, facts.sandbox] {
+            assert_eq!(text.as_deref(), Some("v1 [2J"));
+        }
+    }
 
     #[test]
     fn a_version_gap_names_the_side_to_upgrade() {

@@ -110,13 +110,13 @@ fn a_user_from_the_first_day_to_the_last() {
     assert_eq!(users(&["show", id, "-o", "name"]).expect(0).out(), "ann@example.com\n");
     assert!(!users(&["show", ANN]).expect(0).out().contains("never"), "the login is noted");
 
-    let said = users(&["set-roles", ANN, "viewer"]).expect(0).err();
+    let said = users(&["roles", ANN, "--role", "viewer"]).expect(0).err();
     assert_eq!(said, "user ann@example.com has the roles viewer\n");
     assert_eq!(parsed(&ann.run(&["status", "-o", "json"]).expect(0))["roles"], json!(["viewer"]));
-    assert!(users(&["set-roles", ANN, "--none"]).expect(0).err().ends_with("has no roles\n"));
+    assert!(users(&["roles", ANN, "--none"]).expect(0).err().ends_with("has no roles\n"));
     assert_eq!(ann.run(&["clusters", "list", "-o", "name"]).expect(0).out(), "");
-    assert_fails(&users(&["set-roles", ANN]), 2, &["ROLE"]);
-    assert_fails(&users(&["set-roles", ANN, "nosuch"]), 2, &["nosuch"]);
+    assert_fails(&users(&["roles", ANN, "--role"]), 2, &["ROLE"]);
+    assert_fails(&users(&["roles", ANN, "--role", "nosuch"]), 2, &["nosuch"]);
 
     assert_eq!(users(&["disable", ANN]).expect(0).err(), "user ann@example.com is disabled\n");
     assert_fails(&ann.run(&["clusters", "list"]), 4, &["mk8s login"]);
@@ -142,7 +142,8 @@ fn a_user_from_the_first_day_to_the_last() {
     users(&["show", ANN]).expect(0);
     let mut terminal = Terminal::start(client.command().args(["admin", "users", "delete", ANN]));
     terminal.answer("to delete this user: ", ANN).expect("deleted user ann@example.com").end(0);
-    for args in [&["show", ANN][..], &["disable", ANN], &["set-roles", ANN, "viewer"], &["delete", ANN, "--yes"]] {
+    for args in [&["show", ANN][..], &["disable", ANN], &["roles", ANN, "--role", "viewer"], &["delete", ANN, "--yes"]]
+    {
         assert_fails(&users(args), 5, &["mk8s admin users list"]);
     }
 
@@ -159,8 +160,8 @@ fn the_last_admin_stays_and_others_may_not_administer() {
     for args in [
         &["delete", "admin@localhost", "--yes"][..],
         &["disable", "admin@localhost"],
-        &["set-roles", "admin@localhost", "viewer"],
-        &["set-roles", "admin@localhost", "--none"],
+        &["roles", "admin@localhost", "--role", "viewer"],
+        &["roles", "admin@localhost", "--none"],
     ] {
         let refused = client.run(&[&["admin", "users"], args].concat());
         assert_fails(&refused, 1, &["last", "admin", "request: "]);
@@ -175,7 +176,7 @@ fn the_last_admin_stays_and_others_may_not_administer() {
         &["users", "list"][..],
         &["users", "show", ANN],
         &["users", "create", "x@y"],
-        &["users", "set-roles", ANN, "admin"],
+        &["users", "roles", ANN, "--role", "admin"],
         &["users", "disable", "admin@localhost"],
         &["users", "enable", ANN],
         &["users", "delete", "admin@localhost", "--yes"],

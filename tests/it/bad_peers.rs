@@ -1,6 +1,8 @@
 //! Peers that speak badly, slowly or not at all: on the listener, as a WebSocket, as a tunnel.
 
 use std::future::Future;
+use std::net::TcpListener;
+use std::thread;
 use std::time::{Duration, Instant};
 
 use futures_util::{SinkExt as _, StreamExt as _};
@@ -13,6 +15,8 @@ use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
 use tokio_tungstenite::tungstenite::protocol::Message;
 use tokio_tungstenite::{WebSocketStream, client_async};
 
+use crate::cli::{Client, assert_fails};
+use crate::support::process::run_within;
 use crate::support::stack::TOKEN;
 use crate::support::{Central, PATIENCE, Stack, wait_for};
 
@@ -54,6 +58,26 @@ async fn read_to_end(stream: &mut (impl tokio::io::AsyncRead + Unpin)) -> Vec<u8
     };
     tokio::time::timeout(GIVEN_UP, reading).await.expect("central gives up");
     all
+}
+
+/// The other way round: a central that takes the request and says nothing.
+#[test]
+fn a_client_gives_up_a_central_that_does_not_answer() {
+    // The kernel makes the connections; nobody takes them.
+    let listener = TcpListener::bind("127.0.0.1:0").expect("listen");
+    let url = format!("http://{}", listener.local_addr().expect("address"));
+    let client = Client::new();
+    let ask = &|args: &[&str]| {
+        let mut command = client.command();
+        command.args(["--server", &url, "--cluster", "dev"]).args(args).env("MK8S_TOKEN", "mk8s_pat_x");
+        run_within(&mut command, "", PATIENCE)
+    };
+    thread::scope(|scope| {
+        let asked = [&["kubectl", "get", "pods"][..], &["audit", "-o", "json"], &["clusters", "list"]];
+        for waiting in asked.map(|args| scope.spawn(move || ask(args))) {
+            assert_fails(&waiting.join().expect("a thread"), 7, &["central did not answer within 30 s"]);
+        }
+    });
 }
 
 #[track_caller]

@@ -1,6 +1,8 @@
 //! The command line: what each command prints, where it keeps its state, and how it ends.
 
+use std::ffi::OsStr;
 use std::fs;
+use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -139,7 +141,47 @@ fn clusters_are_listed_shown_and_chosen() {
         assert_fails(&client.run(&["clusters", command, "nosuch"]), 5, &["nosuch", "mk8s clusters list", "request: "]);
     }
     assert_eq!(client.state(), state, "a cluster that does not exist is not remembered");
+    let output = run(client.command().args(["clusters", "use", "ghost"]).env("MK8S_CLUSTER", "dev"), b"").expect(0);
+    assert!(output.err().ends_with("  note: MK8S_CLUSTER is set to \"dev\" and goes before it\n"), "{}", output.err());
     assert_fails(&client.run(&["--cluster", "ghost", "kubectl", "get", "pods"]), 6, &["ghost", "offline"]);
+}
+
+#[test]
+fn a_cluster_of_another_central_is_not_remembered_in_place_of_a_login() {
+    let (one, other, client) = (Central::start(), Central::start(), Client::new());
+    client.log_in(&one);
+    let state = client.state();
+    let mut choose = other.mk8s();
+    choose.env("MK8S_CONFIG", client.state_file()).args(["clusters", "use", "dev"]);
+    assert_fails(&run(&mut choose, b""), 2, &[&one.url, &format!("try: mk8s login {}", other.url)]);
+    assert_eq!(client.state(), state);
+}
+
+#[test]
+fn an_empty_variable_counts_as_not_set() {
+    let (central, client) = (Central::start(), Client::new());
+    client.log_in(&central);
+    let run = |args: &[&str]| {
+        let mut command = client.command();
+        for name in ["MK8S_SERVER", "MK8S_CA_FILE", "MK8S_CLUSTER", "MK8S_TOKEN", "MK8S_LOG"] {
+            command.env(name, "");
+        }
+        run(command.args(args), b"").expect(0)
+    };
+    run(&["version"]);
+    let logins = wait_for("the login", PATIENCE, || {
+        Some(run(&["audit", "--kind", "login", "-o", "json"])).filter(|output| !output.stdout.is_empty())
+    });
+    assert_eq!(logins.err(), "");
+}
+
+#[test]
+fn what_is_wrong_is_told_whatever_the_environment_holds() {
+    let client = Client::new();
+    let bytes = OsStr::from_bytes(b"\xff");
+    let mut command = client.command();
+    command.arg("--ca-file").arg(bytes).args(["clusters", "list", "-o", "x"]).env("OTHER", bytes).env(bytes, "x");
+    assert_fails(&run(&mut command, b""), 2, &["error: invalid value 'x' for '--output <OUTPUT>'"]);
 }
 
 #[test]
@@ -179,6 +221,31 @@ fn login_is_remembered_and_logout_forgets() {
     assert!(text.contains(&central.url) && text.contains("not logged in"), "{text}");
     assert_fails(&client.run(&["clusters", "list"]), 4, &["not logged in", "mk8s login"]);
     assert_eq!(client.run(&["logout"]).expect(0).err(), "not logged in\n");
+}
+
+/// As behind `2>&1 | head -1`.
+#[test]
+fn a_command_goes_on_when_nobody_reads_what_it_says() {
+    let central = Central::start();
+    central.log_in();
+    let unheard = |args: &[&str]| {
+        let (reader, writer) = std::io::pipe().expect("a pipe");
+        drop(reader);
+        let output = central.client().args(args).env("MK8S_LOG", "debug").stderr(writer).output().expect("spawn");
+        (output.status.code(), String::from_utf8(output.stdout).expect("text"))
+    };
+    let role = |name: &str| {
+        let may = "{clusters: [dev], namespaces: [a], resources: [pods], verbs: [get]}";
+        format!("name: {name}\npermissions: [{may}]\n")
+    };
+    let file = central.dir.path().join("roles.yaml");
+    fs::write(&file, [role("one"), role("two"), role("three")].join("---\n")).expect("write");
+    let apply = ["admin", "roles", "apply", "-f", file.to_str().expect("path")];
+    assert_eq!(unheard(&apply), (Some(0), String::new()));
+    let roles = central.run(&["admin", "roles", "list", "-o", "name"]).expect(0).out();
+    assert!(["one", "two", "three"].iter().all(|name| roles.lines().any(|line| line == *name)), "{roles}");
+    let (code, token) = unheard(&["tokens", "create", "ci"]);
+    assert!(code == Some(0) && token.starts_with("mk8s_pat_"), "{code:?} {token:?}");
 }
 
 #[test]

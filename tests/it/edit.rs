@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::cli::assert_fails;
+use crate::support::process::MK8S;
 use crate::support::{Namespace, Output, PATIENCE, Stack, Terminal, kubernetes, run, wait_for};
 
 /// Keeps what it is given, and does what is written for this round.
@@ -145,6 +146,7 @@ fn a_change_is_applied_as_kubectl_applies_it() {
         desk.edit(&["cm/map", "-o", "json", "--output-patch"], &["sed -i 's/\"five\"/\"six\"/' \"$1\""]).expect(0);
     let (patch, object) = output.out().split_once('\n').map(|(a, b)| (a.to_owned(), b.to_owned())).expect("two parts");
     assert!(patch.starts_with("Patch: {\"data\":{\"key\":\"six\"},\"metadata\":{\"resourceVersion\":"), "{patch}");
+    assert!(patch.contains("\"uid\":"), "{patch}");
     let object: Value = serde_json::from_str(&object).expect("JSON");
     assert_eq!((&object["data"]["key"], &object["metadata"]["managedFields"]), (&"six".into(), &Value::Null));
     assert!(desk.seen(1).starts_with('{') && desk.value() == "six");
@@ -273,6 +275,23 @@ fn what_somebody_else_has_changed_is_not_overwritten() {
     let output = desk.edit(&["cm/map"], &[&format!("{}\n{}", change("mine"), other("delete configmap map"))]);
     assert_fails(&output, 1, &["configmap/map is not there any more", "mk8s kubectl create -f"]);
     assert!(desk.copy(&output).contains("key: mine"));
+}
+
+/// Another cluster may be chosen in another terminal while the editor is open.
+#[test]
+fn what_is_changed_is_what_was_opened() {
+    let desk = Desk::new();
+    let choose = |name: &str| {
+        let mut command = desk.stack.central.mk8s();
+        command.env_remove("MK8S_CLUSTER").args(["clusters", "use", name]);
+        command
+    };
+    run(&mut choose("dev"), b"").expect(0);
+    let elsewhere = format!("{}\n'{MK8S}' clusters use ghost", change("mine"));
+    let output = run(desk.command(&["cm/map"], &[&elsewhere]).env_remove("MK8S_CLUSTER"), b"").expect(0);
+    assert!(output.err().contains("now using cluster \"ghost\""), "{}", output.err());
+    assert_eq!(desk.value(), "mine");
+    desk.assert_nothing_left();
 }
 
 #[test]

@@ -160,7 +160,7 @@ fn writers_do_not_lose_each_others_changes() {
     });
     let view = json(&kubectl(&file, &["config", "view", "--raw", "-o", "json"]).expect(0));
     let count = |list: &str| view[list].as_array().map_or(0, Vec::len);
-    assert_eq!((count("clusters"), count("contexts"), count("users")), (13, 13, 2));
+    assert_eq!((count("clusters"), count("contexts"), count("users")), (13, 13, 7));
     let lock = file.with_extension("lock");
     assert!(!lock.exists());
     fs::write(&lock, "").expect("write");
@@ -225,6 +225,7 @@ fn one_shell_has_one_cluster() {
         let mut command = Command::new("/bin/sh");
         command.envs(sh.env("KUBECONFIG", &file).get_envs().filter_map(|(name, value)| Some((name, value?))));
         command.env("MK8S", MK8S).env("KUBECTL", &kubernetes().kubectl).env("SHELL", "/bin/sh");
+        command.env("TOKEN", Central::token());
         run(command.args(["-c", text]), b"")
     };
     let seen = "\"$KUBECTL\" config get-contexts -o name; \"$KUBECTL\" config current-context; echo $MK8S_CLUSTER";
@@ -232,6 +233,13 @@ fn one_shell_has_one_cluster() {
     assert_eq!(script(&format!("eval \"$(\"$MK8S\" env ghost)\"; {seen}")).expect(0).out(), ghost);
     let fish = script("\"$MK8S\" env --shell fish").expect(0).out();
     assert!(fish.starts_with("set -gx KUBECONFIG '/") && fish.contains("/kubeconfigs/localhost+"), "{fish}");
+    // What is trusted for this command alone is trusted in the shell.
+    let trusted =
+        script("cd / && MK8S_CONFIG=$(dirname \"$MK8S_CONFIG\")/other.yaml MK8S_TOKEN=$TOKEN \"$MK8S\" env dev")
+            .expect(0)
+            .out();
+    assert!(trusted.contains(&format!("export MK8S_CA_FILE='{}'\n", central.ca_file().display())), "{trusted}");
+    assert!(!script("\"$MK8S\" env dev").expect(0).out().contains("MK8S_CA_FILE"), "the login remembers it");
     // The namespace of a shell that exists stays.
     let again = "eval \"$(\"$MK8S\" env dev)\"; \"$KUBECTL\" config set-context --current --namespace=mine >&2; \
                  eval \"$(\"$MK8S\" env dev)\"; \"$KUBECTL\" config view --minify -o 'jsonpath={..namespace}'; stat -c %a $KUBECONFIG";

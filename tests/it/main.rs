@@ -1,5 +1,7 @@
 //! The one integration binary: the real program, a real Kubernetes API server, a real kubectl.
 
+#![allow(clippy::disallowed_macros, reason = "a test may end when nobody reads what it says")]
+
 mod accounts;
 mod admin;
 mod administration;

@@ -9,9 +9,12 @@ use std::fs;
 use std::process::Command;
 
 use mk8s::model::audit::{AuditDecision, AuditFilter, AuditKind, AuditRecord};
-use nix::sys::signal::Signal::SIGINT;
+use nix::sys::signal::Signal::{SIGINT, SIGTERM};
+use nix::sys::stat::Mode;
+use nix::unistd::mkfifo;
 use serde_json::{Value, json};
 
+use crate::cli::Client;
 use crate::support::process::run_within;
 use crate::support::stack::TOKEN;
 use crate::support::{Agent, Central, Namespace, Output, PATIENCE, Process, kubernetes, run, wait_for};
@@ -115,6 +118,22 @@ fn sorted(text: &str) -> Vec<&str> {
     let mut lines: Vec<&str> = text.lines().collect();
     lines.sort_unstable();
     lines
+}
+
+/// A pipe is read before central is asked, and may have no end.
+#[test]
+fn a_pipe_that_is_read_can_be_interrupted() {
+    let client = Client::new();
+    let pipe = client.0.path().join("pipe");
+    mkfifo(&pipe, Mode::S_IRWXU).expect("a pipe");
+    for (signal, code) in [(SIGINT, 130), (SIGTERM, 143)] {
+        let mut command = client.command();
+        let mut process = Process::start(command.args(["kubectl", "--clusters", "a", "--", "apply", "-f", "pipe"]));
+        // It cannot be opened before somebody reads it.
+        let _writer = fs::OpenOptions::new().write(true).open(&pipe).expect("a reader");
+        process.signal(signal);
+        assert_eq!(process.wait(PATIENCE), code);
+    }
 }
 
 #[test]

@@ -6,6 +6,7 @@ use std::path::Path;
 
 use crate::access::check_role;
 use crate::cli::exit::{CliError, Exit};
+use crate::cli::output;
 use crate::cli::session::SessionArgs;
 use crate::model::RoleSpec;
 
@@ -31,7 +32,7 @@ pub async fn run(session: &SessionArgs, file: &Path) -> anyhow::Result<Exit> {
         if done != "unchanged" {
             client.put_role(&role).await?;
         }
-        eprintln!("role {:?} {done}", role.name.as_str());
+        output::say(&format!("role {:?} {done}", role.name.as_str()));
     }
     Ok(Exit::OK)
 }

@@ -61,7 +61,7 @@ pub async fn run(session: &SessionArgs, command: AdminClustersCommand) -> anyhow
         AdminClustersCommand::Delete { name, yes } => {
             confirm_deletion("cluster", name.as_str(), yes)?;
             session.resolve()?.client().await?.delete_cluster(&name).await.map_err(not_found)?;
-            eprintln!("deleted cluster {:?}; its agents are cut off", name.as_str());
+            output::say(&format!("deleted cluster {:?}; its agents are cut off", name.as_str()));
             Ok(Exit::OK)
         }
         AdminClustersCommand::Token(command) => tokens::run(session, command).await,
@@ -80,7 +80,7 @@ async fn create(session: &SessionArgs, name: ClusterName, labels: Labels) -> any
     let new = NewCluster { name: name.clone(), labels };
     client.create_cluster(&new).await.map_err(|error| with_hint(error, ErrorCode::Conflict, &hint))?;
     // Should the token fail, the cluster is there: that is said first.
-    eprintln!("created cluster {:?}", name.as_str());
+    output::say(&format!("created cluster {:?}", name.as_str()));
     let created = client.create_agent_token(&name, &NewAgentToken::default()).await.map_err(not_found)?;
     tokens::print(&session.server, &name, &created)
 }

@@ -46,7 +46,7 @@ impl<'a> Install<'a> {
              kubectl create namespace {NAMESPACE}\n    \
              kubectl --namespace {NAMESPACE} create secret generic {SECRET} --from-file={from_file}\n    \
              helm install mk8s-agent deploy/charts/mk8s-agent --namespace {NAMESPACE} --set {url_value}{pin_value} \
-             --set token.existingSecret={SECRET}\n\n"
+             --set token.existingSecret={SECRET}\n"
         )
     }
 }

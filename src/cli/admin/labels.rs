@@ -7,6 +7,7 @@ use clap::Args;
 
 use super::clusters::not_found;
 use crate::cli::exit::{CliError, Exit};
+use crate::cli::output;
 use crate::cli::session::SessionArgs;
 use crate::model::token::ClusterChange;
 use crate::model::{ClusterName, LabelChange, Labels};
@@ -63,7 +64,7 @@ pub async fn run(session: &SessionArgs, args: LabelArgs) -> anyhow::Result<Exit>
     }
     let after = client.change_cluster(&name, &ClusterChange { labels: change }).await.map_err(not_found)?.labels;
     let changed = if after == before { "are as they were" } else { "changed" };
-    eprintln!("labels of cluster {:?} {changed}", name.as_str());
+    output::say(&format!("labels of cluster {:?} {changed}", name.as_str()));
     Ok(Exit::OK)
 }
 

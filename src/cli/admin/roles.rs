@@ -6,6 +6,7 @@ use clap::Subcommand;
 
 use super::apply;
 use crate::cli::exit::{Exit, with_hint};
+use crate::cli::output;
 use crate::cli::output::{Columns, Format, ListArgs, OutputArgs};
 use crate::cli::prompt::confirm_deletion;
 use crate::cli::session::SessionArgs;
@@ -69,7 +70,7 @@ pub async fn run(session: &SessionArgs, command: RolesCommand) -> anyhow::Result
                     _ => not_found(error),
                 }
             })?;
-            eprintln!("deleted role {:?}", name.as_str());
+            output::say(&format!("deleted role {:?}", name.as_str()));
             Ok(Exit::OK)
         }
     }

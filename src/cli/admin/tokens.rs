@@ -67,7 +67,7 @@ pub async fn run(session: &SessionArgs, command: AgentTokenCommand) -> anyhow::R
             let hint = format!("mk8s admin clusters token list {name}");
             let revoked = session.client().await?.revoke_agent_token(&name, id).await;
             revoked.map_err(|error| with_hint(error, ErrorCode::NotFound, &hint))?;
-            eprintln!("revoked token {id} of cluster {:?}", name.as_str());
+            output::say(&format!("revoked token {id} of cluster {:?}", name.as_str()));
             Ok(Exit::OK)
         }
     }
@@ -79,7 +79,7 @@ pub fn print(server: &str, name: &ClusterName, created: &CreatedAgentToken) -> a
         .info
         .expires_at
         .map_or_else(|| "valid until it is revoked".into(), |then| format!("valid until {}", output::until(then)));
-    eprintln!("created token {} for the agents of cluster {:?}, {ends}", created.info.id, name.as_str());
-    eprint!("{}", Install::new(name, created, server).instructions());
+    output::say(&format!("created token {} for the agents of cluster {:?}, {ends}", created.info.id, name.as_str()));
+    output::say(&Install::new(name, created, server).instructions());
     output::print(&format!("{}\n", created.token.expose()))
 }

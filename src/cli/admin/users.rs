@@ -37,18 +37,6 @@ pub enum UsersCommand {
         #[command(flatten)]
         output: OutputArgs,
     },
-    /// Give a user these roles and no others
-    SetRoles {
-        /// The email address or the identifier
-        #[arg(value_name = "EMAIL")]
-        user: UserRef,
-        /// The roles
-        #[arg(value_name = "ROLE", required_unless_present = "none")]
-        roles: Vec<RoleName>,
-        /// Take all roles away
-        #[arg(long, conflicts_with = "roles")]
-        none: bool,
-    },
     /// Show the roles of a user, or give it others
     Roles {
         /// The email address or the identifier
@@ -120,9 +108,9 @@ pub async fn run(session: &SessionArgs, command: UsersCommand) -> anyhow::Result
             let user = client(session).await?.user(&user.0).await.map_err(not_found)?;
             output::print(&user.roles.iter().map(|role| format!("{role}\n")).collect::<String>())
         }
-        UsersCommand::SetRoles { user, roles, .. } | UsersCommand::Roles { user, roles, .. } => {
+        UsersCommand::Roles { user, roles, .. } => {
             let user = client(session).await?.set_roles(&user.0, &UserRoles { roles }).await.map_err(not_found)?;
-            eprintln!("user {} has {}", user.email, output::the_roles(&user.roles));
+            output::say(&format!("user {} has {}", user.email, output::the_roles(&user.roles)));
             Ok(Exit::OK)
         }
         UsersCommand::Disable { user } => set_disabled(session, &user, true).await,
@@ -132,13 +120,13 @@ pub async fn run(session: &SessionArgs, command: UsersCommand) -> anyhow::Result
             let client = client(session).await?;
             let change = UserChange { disabled: None, password: Some(password.read_new()?) };
             let user = client.change_user(&user.0, &change).await.map_err(not_found)?;
-            eprintln!("user {} has a new password; all sessions of the user have ended", user.email);
+            output::say(&format!("user {} has a new password; all sessions of the user have ended", user.email));
             Ok(Exit::OK)
         }
         UsersCommand::Delete { user, yes } => {
             confirm_deletion("user", &user.0, yes)?;
             client(session).await?.delete_user(&user.0).await.map_err(not_found)?;
-            eprintln!("deleted user {}", user.0);
+            output::say(&format!("deleted user {}", user.0));
             Ok(Exit::OK)
         }
     }
@@ -188,16 +176,16 @@ async fn create(session: &SessionArgs, email: Email, roles: Vec<RoleName>, args:
         Some(ErrorCode::NotFound) => with_hint(error, ErrorCode::NotFound, "mk8s admin roles list"),
         _ => with_hint(error, ErrorCode::Conflict, "mk8s admin users show <email>"),
     })?;
-    eprintln!("created user {} with {}", created.user.email, output::the_roles(&created.user.roles));
+    output::say(&format!("created user {} with {}", created.user.email, output::the_roles(&created.user.roles)));
     let Some(password) = created.initial_password else { return Ok(Exit::OK) };
-    eprintln!("  the first password is shown this once; the user can change it with mk8s passwd");
+    output::say("  the first password is shown this once; the user can change it with mk8s passwd");
     output::print(&format!("{}\n", password.expose()))
 }
 
 async fn set_disabled(session: &SessionArgs, user: &UserRef, disabled: bool) -> anyhow::Result<Exit> {
     let change = UserChange { disabled: Some(disabled), password: None };
     let user = client(session).await?.change_user(&user.0, &change).await.map_err(not_found)?;
-    eprintln!("user {} is {}", user.email, state(&user));
+    output::say(&format!("user {} is {}", user.email, state(&user)));
     Ok(Exit::OK)
 }
 

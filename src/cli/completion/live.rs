@@ -5,10 +5,8 @@
 
 use std::collections::BTreeSet;
 use std::process::Stdio;
-use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::future::BoxFuture;
 use http::Request;
 use http::header::ACCEPT;
 use http_body_util::{BodyExt as _, Limited};
@@ -20,7 +18,7 @@ use tokio::time::timeout;
 use super::words::Wanted;
 use super::{Candidate, remembered};
 use crate::cli::session::{Held, Session, SessionArgs};
-use crate::client::{Client, Credential, Gateway};
+use crate::client::{Client, Gateway};
 use crate::kubernetes::built_in_resources::list_path;
 use crate::kubernetes::kubectl::complete::{Expected, certain_list, certain_types};
 
@@ -53,7 +51,7 @@ pub async fn ask(args: &SessionArgs, wanted: &Wanted, namespace: &str) -> Option
             named(names, before)
         }
         Wanted::OfCluster(expected) => {
-            let gateway = gateway(&session, client)?;
+            let gateway = Gateway::of(&client, &session.cluster().ok()?);
             let before = match expected {
                 Expected::Object { before, .. } => before.as_str(),
                 _ => "",
@@ -97,11 +95,8 @@ async fn ready(args: &SessionArgs) -> Option<(Session, Client)> {
         later(args)?.wait().await.ok()?;
         session = args.resolve().ok()?;
     }
-    let credential = match session.held().ok()?? {
-        Held::ApiToken(token) => Credential::ApiToken(token),
-        Held::Session(stored) => Credential::AccessToken(stored.access_token),
-    };
-    let client = session.anonymous().ok()?.with_credential(credential);
+    let held = session.held().ok()??;
+    let client = session.anonymous().ok()?.with_credential(held.into());
     Some((session, client))
 }
 
@@ -114,15 +109,6 @@ fn later(args: &SessionArgs) -> Option<Child> {
     #[cfg(unix)]
     command.process_group(0);
     command.spawn().ok()
-}
-
-fn gateway(session: &Session, client: Client) -> Option<Gateway> {
-    let credential = client.credential();
-    let shown = Arc::new(move || {
-        let credential = credential.clone();
-        Box::pin(async move { Ok(credential) }) as BoxFuture<'static, _>
-    });
-    Some(Gateway::new(client, &session.cluster().ok()?, shown))
 }
 
 async fn of_cluster(gateway: &Gateway, expected: &Expected, namespace: &str) -> Option<Vec<String>> {

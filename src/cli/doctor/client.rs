@@ -264,7 +264,8 @@ mod tests {
         assert_eq!(look("").1, Entries::None);
         let cluster = "clusters: [{name: a, cluster: {server: https://c/clusters/a/k8s}}]\n";
         assert_eq!(look(cluster).1, Entries::WithoutPlugin);
-        let user = "users: [{name: mk8s@c, user: {exec: {command: mk8s}}}]\n";
+        let user = "contexts: [{name: x, context: {cluster: a, user: mk8s@c}}]\n\
+                    users: [{name: mk8s@c, user: {exec: {command: mk8s}}}]\n";
         let (finding, found) = look(&format!("{cluster}{user}"));
         assert!(found == Entries::WithPlugin("mk8s".into()) && said(&finding).contains("1 cluster of"));
         assert!(said(&look("a: [").0).contains("Warning"));

@@ -48,7 +48,7 @@ pub async fn check(
     report.note(GROUP, "agent-version", agent(&cluster, &reached.version));
     report.note(GROUP, "kubectl-version", kubectl(&cluster));
     report.note(GROUP, "sandbox", sandbox(cluster.facts.sandbox.as_deref()));
-    requests::check(report, &reached.client, &caller, &name, namespace).await;
+    requests::check(report, &caller, &name, namespace).await;
 }
 
 fn chosen(session: &Session) -> (Finding, Option<ClusterName>) {

@@ -7,6 +7,8 @@ use std::time::Duration;
 use serde::{Serialize, Serializer};
 use tokio::time::{Instant, timeout};
 
+use crate::model::printable::printable;
+
 /// How long a check may take.
 const DEADLINE: Duration = Duration::from_secs(5);
 
@@ -180,7 +182,7 @@ impl Report {
         }
     }
 
-    /// The worst of all. What was skipped counts as well as it can.
+    /// The worst of all. What was skipped does not count.
     pub fn result(&self) -> Outcome {
         let counted = self.checks.iter().map(|check| check.result).filter(|result| *result != Outcome::Skipped);
         counted.max().unwrap_or(Outcome::Ok)
@@ -236,11 +238,6 @@ fn without_users(text: &str) -> String {
         out.push_str(&part[user..]);
     }
     out
-}
-
-/// What a server says must not move the cursor of a terminal.
-fn printable(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
 }
 
 /// Whether standard output is a terminal that wants colours.

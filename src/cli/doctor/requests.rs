@@ -1,7 +1,5 @@
 //! Harmless requests that take the whole way: through central, the tunnel and the agent to the API server.
 
-use std::sync::Arc;
-
 use tokio::time::Instant;
 
 use super::cluster::GROUP;
@@ -15,13 +13,8 @@ const LET_PASS: &str = "let what stands before central pass on Upgrade and Conne
                         docs/gateway.md, \"What stands before central\"";
 
 /// Sends all of them at once.
-pub async fn check(report: &mut Report, anonymous: &Client, caller: &Client, cluster: &ClusterName, namespace: &str) {
-    let credential = caller.credential();
-    let shown = Arc::new(move || {
-        let credential = credential.clone();
-        Box::pin(async move { Ok(credential) }) as futures_util::future::BoxFuture<'static, _>
-    });
-    let gateway = Gateway::new(anonymous.clone(), cluster, shown);
+pub async fn check(report: &mut Report, caller: &Client, cluster: &ClusterName, namespace: &str) {
+    let gateway = Gateway::of(caller, cluster);
     // Nobody has a pod of this name, or if so it is not asked for twice.
     let nobody = format!("mk8s-doctor-{}", uuid::Uuid::now_v7().simple());
     let (version, exec, websocket, spdy) = tokio::join!(

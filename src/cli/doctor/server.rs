@@ -27,8 +27,6 @@ const MAX_ADDRESSES: usize = 16;
 
 /// A central that answers.
 pub struct Reached {
-    /// A client that shows no credential.
-    pub client: Client,
     /// The version of central.
     pub version: String,
 }
@@ -228,7 +226,7 @@ async fn greet(report: &mut Report, session: &Session) -> Option<Reached> {
     let clock = greeting.date.map(|date| skew::clocks(date, greeting.asked_at, greeting.took));
     let untold = || Finding::skipped("not checked: the answer does not tell the time", None);
     report.note(GROUP, "clock", clock.unwrap_or_else(untold));
-    Some(Reached { client, version })
+    Some(Reached { version })
 }
 
 async fn health(client: &Client) -> (Finding, Option<Greeting>) {

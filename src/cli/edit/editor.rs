@@ -9,6 +9,7 @@ use tempfile::TempDir;
 use tokio::process::Command;
 
 use crate::cli::exit::{CliError, Exit};
+use crate::cli::output;
 use crate::cli::runtime::signals_for_a_child;
 
 /// The variables that name an editor, as kubectl has them.
@@ -141,7 +142,7 @@ impl Draft {
     pub fn keep(self) {
         let _ = self.directory.keep();
         if self.path.exists() {
-            eprintln!("A copy of your changes has been stored to {:?}", self.path.display().to_string());
+            output::say(&format!("A copy of your changes has been stored to {:?}", self.path.display().to_string()));
         }
     }
 }

@@ -20,7 +20,8 @@ pub struct Change {
     pub index: usize,
     /// All of it, as it was edited.
     pub edited: Value,
-    /// The merge patch that makes it so, which fails if anybody else has changed it; `None` if there is no change.
+    /// The merge patch that makes it so, which fails if anybody else has changed it, or if it is another object by that
+    /// name; `None` if there is no change.
     pub patch: Option<Value>,
 }
 
@@ -84,11 +85,13 @@ impl Object {
         }
         // Whoever writes another version into the text means that one.
         let version = given.filter(|given| Some(given) != self.shown.as_ref()).or_else(|| self.version.clone());
-        if let (Some(version), Some(patch)) = (version, patch.as_object_mut()) {
+        let uid = text(&self.value, &["metadata", "uid"]).map(str::to_owned);
+        for (key, value) in [("resourceVersion", version), ("uid", uid)] {
+            let (Some(value), Some(patch)) = (value, patch.as_object_mut()) else { continue };
             let metadata = patch.entry("metadata").or_insert_with(|| Value::Object(Map::new()));
             // Anything else than a map is refused by the cluster, with a reason.
             if let Some(metadata) = metadata.as_object_mut() {
-                metadata.insert("resourceVersion".to_owned(), version.into());
+                metadata.insert(key.to_owned(), value.into());
             }
         }
         Some(patch)
@@ -169,15 +172,19 @@ mod tests {
         assert_eq!(change(object.value.clone()), None);
         assert_eq!(
             change(map("5", json!({"a": "1", "c": ["x"], "d": {"e": 1}}))),
-            Some(json!({"data": {"b": null, "c": ["x"], "d": {"e": 1}}, "metadata": {"resourceVersion": "5"}}))
+            Some(
+                json!({"data": {"b": null, "c": ["x"], "d": {"e": 1}}, "metadata": {"resourceVersion": "5", "uid": "u"}})
+            )
         );
         let mut edited = object.value.clone();
         edited["metadata"]["labels"] = Value::Null;
-        assert_eq!(change(edited), Some(json!({"metadata": {"labels": null, "resourceVersion": "5"}})));
+        assert_eq!(change(edited), Some(json!({"metadata": {"labels": null, "resourceVersion": "5", "uid": "u"}})));
         let mut edited = map("5", json!({}));
-        edited["metadata"].as_object_mut().unwrap().remove("resourceVersion");
+        for key in ["resourceVersion", "uid"] {
+            edited["metadata"].as_object_mut().unwrap().remove(key);
+        }
         let patch = change(edited).unwrap();
-        assert_eq!(patch["metadata"], json!({"resourceVersion": "5"}), "it cannot be left out");
+        assert_eq!(patch["metadata"], json!({"resourceVersion": "5", "uid": "u"}), "they cannot be left out");
         assert_eq!(change(map("7", object.value["data"].clone())), None, "the version alone is no change");
         assert_eq!(change(map("7", json!({}))).unwrap()["metadata"]["resourceVersion"], "7", "but it can be chosen");
     }
@@ -190,7 +197,7 @@ mod tests {
         let patch = |edited: Value| changes(std::slice::from_ref(&object), vec![edited]).unwrap().remove(0).patch;
         assert_eq!(patch(edited), None);
         let again = patch(map("5", json!({"a": "3"})));
-        assert_eq!(again, Some(json!({"data": {"a": "3"}, "metadata": {"resourceVersion": "6"}})));
+        assert_eq!(again, Some(json!({"data": {"a": "3"}, "metadata": {"resourceVersion": "6", "uid": "u"}})));
     }
 
     #[test]

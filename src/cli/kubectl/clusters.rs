@@ -21,7 +21,7 @@ use super::{usage, utf8};
 use crate::cli::exit::{CliError, Exit};
 use crate::cli::files::LocalFiles;
 use crate::cli::kept::Kept;
-use crate::cli::progress::columns;
+use crate::cli::progress::{INTERVAL, PATIENCE, columns, is_wanted};
 use crate::cli::runtime::interrupted;
 use crate::cli::session::SessionArgs;
 use crate::client::{ExecReader, ExecWriter};
@@ -65,10 +65,12 @@ struct Operation {
 pub async fn run(session: &SessionArgs, options: FanOut, words: Vec<std::ffi::OsString>) -> anyhow::Result<Exit> {
     let command = words.into_iter().map(utf8).collect::<Result<Vec<String>, _>>()?;
     check(&command)?;
+    // It blocks for as long as a pipe does; signals end the program until they are waited for.
+    let files = LocalFiles::of(&command)?;
     let operation = tokio::select! {
         biased;
         exit = interrupted() => return exit,
-        operation = Operation::begin(session, &options, command) => operation?,
+        operation = Operation::begin(session, &options, command, files) => operation?,
     };
     let end = tokio::select! {
         biased;
@@ -130,8 +132,12 @@ async fn read_input() -> anyhow::Result<Bytes> {
 
 impl Operation {
     /// Has it checked for all clusters, and recorded.
-    async fn begin(session: &SessionArgs, options: &FanOut, command: Vec<String>) -> anyhow::Result<Self> {
-        let files = LocalFiles::of(&command)?;
+    async fn begin(
+        session: &SessionArgs,
+        options: &FanOut,
+        command: Vec<String>,
+        files: LocalFiles,
+    ) -> anyhow::Result<Self> {
         let (announced, directory) = files.announced();
         let wants_input = wants_stdin(&command);
         let form = output_form(&command);
@@ -236,7 +242,7 @@ impl Operation {
 
     /// Sends the files, then standard input. Returns only when a file cannot be sent.
     async fn feed(&self, mut writer: ExecWriter) -> anyhow::Error {
-        match self.files.send(&mut writer).await {
+        match self.files.send_as_one_of_many(&mut writer).await {
             Err(error) => return error,
             // When something cannot be sent, the reader sees how the connection ended, and says so.
             Ok(false) => {}
@@ -256,16 +262,16 @@ impl Operation {
 
     /// Shows on a terminal how far it is. Returns only when that fails.
     async fn show_progress(&self) -> io::Error {
-        if !progress::is_wanted() {
+        if !is_wanted() {
             return std::future::pending().await;
         }
-        sleep(progress::PATIENCE).await;
+        sleep(PATIENCE).await;
         loop {
             let line = progress::line(&names(&self.clusters), &self.states.borrow(), columns());
             if let Err(error) = self.output.show_progress(&line).await {
                 return error;
             }
-            sleep(progress::EVERY).await;
+            sleep(INTERVAL).await;
         }
     }
 

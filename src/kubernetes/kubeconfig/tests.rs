@@ -196,7 +196,7 @@ fn entries_of_others_with_our_names_are_not_touched() {
     let prefixed = Hub { prefix: "two-".into(), ..hub() };
     let both = edit(&text, &prefixed.put(&text, &wanted(&["dev"])).unwrap()).unwrap();
     assert_eq!(names(&both, "contexts"), ["mk8s-dev", "mk8s-x", "two-dev"]);
-    assert_eq!(names(&both, "users"), ["mk8s@other", "mk8s@c.example:8443"]);
+    assert_eq!(names(&both, "users"), ["mk8s@other", "two-user@c.example:8443"]);
     assert_eq!(edit(&both, &prefixed.remove(&both, None).unwrap()).unwrap(), text);
     // A context of theirs that uses our user keeps it, and one that has our name is in the way.
     let text = put("", &wanted(&["dev"])).unwrap();
@@ -205,6 +205,22 @@ fn entries_of_others_with_our_names_are_not_touched() {
     assert_eq!(names(&remove(&more), "users"), ["mk8s@c.example:8443"]);
     let taken = "contexts:\n- name: mk8s-dev\n  context: {cluster: x, user: y}\n";
     assert!(matches!(put(taken, &wanted(&["dev"])), Err(KubeconfigError::Taken { kind: "context", .. })));
+}
+
+#[test]
+fn two_accounts_with_one_central_are_two_users() {
+    let text = put("", &wanted(&["dev"])).unwrap();
+    let admin = Hub { prefix: "admin-".into(), ..hub() };
+    let mut other = wanted(&["dev"]);
+    other.plugin.env.push(("MK8S_CONFIG".into(), "/admin.yaml".into()));
+    let both = edit(&text, &admin.put(&text, &other).unwrap()).unwrap();
+    assert_eq!(names(&both, "users"), ["mk8s@c.example:8443", "admin-user@c.example:8443"]);
+    let file = parse(&both).unwrap();
+    assert_eq!(file["users"][0], parse(&text).unwrap()["users"][0], "what was there acts as before");
+    let user_of = |context: &str| find(&file, CONTEXTS, context).unwrap()["context"]["user"].clone();
+    assert_eq!((user_of("mk8s-dev"), user_of("admin-dev")), (hub().user().into(), admin.user().into()));
+    assert_eq!(put(&both, &wanted(&["dev"])).unwrap(), both);
+    assert_eq!(edit(&both, &admin.remove(&both, None).unwrap()).unwrap(), text);
 }
 
 #[test]

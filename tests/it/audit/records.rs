@@ -1,5 +1,7 @@
 //! What the records say.
 
+use std::fs;
+
 use mk8s::model::audit::{AuditDecision, AuditFilter, AuditKind, AuditOutcome};
 use serde_json::{Value, json};
 
@@ -167,6 +169,29 @@ fn the_command_shows_exports_and_follows() {
         String::from_utf8_lossy(&follow.stdout()).contains("get --all-namespaces=true pods").then_some(())
     });
     assert!(follow.is_running());
+    let limited = run(central.mk8s().args(["audit", "--follow", "--limit", "1"]), b"").expect(2);
+    assert!(limited.err().contains("'--limit <N>'"), "{}", limited.err());
     let wrong = run(central.mk8s().args(["audit", "--since", "yesterday"]), b"").expect(2);
     assert!(wrong.err().contains("how long ago, such as 2h"), "{}", wrong.err());
+}
+
+/// The shortest tokens are renewed for each request.
+#[test]
+fn what_is_followed_goes_on_with_new_tokens() {
+    let dir = Central::prepared();
+    let file = dir.path().join("central.yaml");
+    let config = fs::read_to_string(&file).expect("read") + "auth: {access_token_seconds: 60}\n";
+    fs::write(&file, config).expect("write");
+    let central = Central::start_in(dir, &[]);
+    central.log_in();
+    let state = || fs::read_to_string(central.dir.path().join("client.yaml")).expect("the state");
+    let mut follow = Process::start(central.client().env_remove("MK8S_CLUSTER").args(["audit", "-f"]));
+    wait_for("the header", PATIENCE, || (!follow.stdout().is_empty()).then_some(()));
+    let first = state();
+    wait_for("another token", PATIENCE, || (state() != first).then_some(()));
+    central.run(&["admin", "clusters", "create", "later"]).expect(0);
+    wait_for("the line", PATIENCE, || {
+        String::from_utf8_lossy(&follow.stdout()).contains("/admin/clusters").then_some(())
+    });
+    assert!(follow.is_running());
 }

@@ -117,7 +117,7 @@ fn administration() {
         ("user-email", "admin users create ann"),
         ("user-unknown", "admin users show nosuch@example.com"),
         ("user-with-an-unknown-role", "admin users create eve@example.com --role nosuch"),
-        ("last-admin", "admin users set-roles admin@localhost --none"),
+        ("last-admin", "admin users roles admin@localhost --none"),
         ("last-admin-disabled", "admin users disable admin@localhost"),
         ("delete-without-yes", "admin users delete ann@example.com"),
         ("role-built-in", "admin roles delete viewer --yes"),

@@ -12,7 +12,7 @@ fn command_lines() {
         ("usage-unknown-value", "clusters list -o jsn"),
         ("usage-missing-argument", "cp a"),
         ("usage-surplus-argument", "clusters list dev"),
-        ("usage-conflict", "admin users set-roles ann@example.com viewer --none"),
+        ("usage-conflict", "admin users roles ann@example.com --role viewer --none"),
         ("usage-number", "tokens create x --expires-in-days 1000"),
         ("usage-missing-value", "--server"),
         ("completion-unknown-shell", "completion tcsh"),

@@ -11,7 +11,8 @@ use tokio::sync::Mutex;
 
 use super::lines::{Lines, prefixes};
 use super::state::State;
-use super::{json, progress, table};
+use super::{json, table};
+use crate::cli::progress::CLEAR;
 use crate::kubernetes::kubectl::OutputForm;
 
 /// The most bytes of output that are held for all clusters together.
@@ -106,7 +107,7 @@ impl Output {
         let mut inner = self.0.lock().await;
         inner.write().await?;
         inner.shows_progress = true;
-        inner.err.write_now(&[progress::CLEAR, line.as_bytes()].concat()).await
+        inner.err.write_now(&[CLEAR.as_bytes(), line.as_bytes()].concat()).await
     }
 
     /// Takes the line of progress away.
@@ -219,7 +220,7 @@ impl Inner {
 
     async fn clear_progress(&mut self) -> io::Result<()> {
         if self.shows_progress {
-            self.err.write_now(progress::CLEAR).await?;
+            self.err.write_now(CLEAR.as_bytes()).await?;
             self.shows_progress = false;
         }
         Ok(())

@@ -1,24 +1,6 @@
 //! A line on the user's terminal that says how far many clusters are, while nothing else stands there.
 
-use std::io::{IsTerminal as _, stderr};
-use std::time::Duration;
-
 use super::state::State;
-
-/// How long nothing is shown: most commands have ended by then.
-pub const PATIENCE: Duration = Duration::from_secs(1);
-
-/// How often it is shown anew.
-pub const EVERY: Duration = Duration::from_millis(200);
-
-/// Where the line begins, with nothing behind it.
-pub const CLEAR: &[u8] = b"\r\x1b[K";
-
-/// Whether there is somebody to show it to.
-pub fn is_wanted() -> bool {
-    let dumb = std::env::var_os("TERM").is_none_or(|term| term.is_empty() || term == "dumb");
-    !dumb && stderr().is_terminal()
-}
 
 /// The line, so long that it stays one.
 pub fn line(names: &[&str], states: &[State], columns: usize) -> String {
