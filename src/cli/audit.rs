@@ -1,8 +1,8 @@
 //! `mk8s audit`: who did what, for admins.
 
-use std::collections::VecDeque;
+mod follow;
+
 use std::io::{self, Write as _};
-use std::time::{Duration, Instant};
 
 use clap::{Args, Subcommand};
 use jiff::{SignedDuration, Timestamp};
@@ -13,15 +13,6 @@ use super::output::{self, Columns, Format, ListArgs, or_dash};
 use super::session::SessionArgs;
 use crate::client::{Client, ClientError};
 use crate::model::audit::{AuditDecision, AuditFilter, AuditKind, AuditOutcome, AuditRecord, Broken, Checker, Writer};
-
-/// How often `--follow` looks.
-const LOOK_EVERY: Duration = Duration::from_secs(1);
-
-/// How far back it looks each time: records appear in the order in which they are written, not in that of their times.
-const LOOK_BACK: SignedDuration = SignedDuration::from_secs(10);
-
-/// How many records it remembers to have shown.
-const SHOWN: usize = 10_000;
 
 /// Show who did what: all requests to clusters, commands, logins and changes; for admins
 ///
@@ -127,7 +118,7 @@ pub async fn run(session: &SessionArgs, args: AuditArgs) -> anyhow::Result<Exit>
         output::say(&format!("only what is about {cluster} (MK8S_CLUSTER): unset it to see logins and administration"));
     }
     match (follow, output.form.is_for_people()) {
-        (true, _) => self::follow(&kept, filter, output).await,
+        (true, _) => follow::run(&kept, filter, output).await,
         (false, false) => export(&client, &filter, limit, output.form.output).await,
         (false, true) => {
             let mut records = latest(&client, filter, limit.unwrap_or(100)).await?;
@@ -176,43 +167,6 @@ async fn export(client: &Client, filter: &AuditFilter, limit: Option<u32>, forma
         Ok(()) => Ok(Exit::OK),
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(Exit::BROKEN_PIPE),
         Err(error) => Err(error.into()),
-    }
-}
-
-/// Shows what comes, until it is interrupted. A record is shown when it has ended; one that runs long, at the start too.
-async fn follow(kept: &Kept, filter: AuditFilter, mut args: ListArgs) -> anyhow::Result<Exit> {
-    let mut shown: VecDeque<(String, bool)> = VecDeque::new();
-    // Records have central's times, with which the clock here need not agree.
-    let (begun, begin) = (Instant::now(), kept.client().await?.greeting().await?.date.unwrap_or_else(Timestamp::now));
-    let mut since = filter.since.unwrap_or(begin);
-    let columns = columns();
-    loop {
-        let looked = begin.saturating_add(begun.elapsed()).unwrap_or(begin);
-        let wanted = AuditFilter { since: Some(since), ..filter.clone() };
-        let mut records = latest(&kept.client().await?, wanted, u32::MAX).await?;
-        records.reverse();
-        records.retain(|record| {
-            let key = (record.id.clone(), record.outcome.is_some());
-            let new = !shown.contains(&key);
-            if new {
-                shown.push_back(key);
-            }
-            new
-        });
-        let text = match args.form.is_for_people() {
-            true => args.rows(&records, &columns),
-            false => records.iter().map(|record| one(record, args.form.output)).collect::<anyhow::Result<_>>()?,
-        };
-        args.no_headers = true;
-        let exit = output::print(&text)?;
-        if exit != Exit::OK {
-            return Ok(exit);
-        }
-        while shown.len() > SHOWN {
-            shown.pop_front();
-        }
-        since = since.max(looked - LOOK_BACK);
-        tokio::time::sleep(LOOK_EVERY).await;
     }
 }
 

@@ -1,6 +1,7 @@
 //! What the records say.
 
 use std::fs;
+use std::time::{Duration, Instant};
 
 use mk8s::model::audit::{AuditDecision, AuditFilter, AuditKind, AuditOutcome};
 use serde_json::{Value, json};
@@ -168,6 +169,15 @@ fn the_command_shows_exports_and_follows() {
     wait_for("the line", PATIENCE, || {
         String::from_utf8_lossy(&follow.stdout()).contains("get --all-namespaces=true pods").then_some(())
     });
+    // What runs for longer than is looked back has its end too.
+    let mut long = Process::start(central.mk8s().args(["kubectl", "get", "pods", "-n", "default", "--watch"]));
+    let count = |text: &str| String::from_utf8_lossy(&follow.stdout()).matches(text).count();
+    wait_for("a request that runs", PATIENCE, || (count("running") == 1).then_some(()));
+    let since = Instant::now();
+    wait_for("ten seconds and more", PATIENCE, || (since.elapsed() > Duration::from_secs(12)).then_some(()));
+    long.signal(nix::sys::signal::Signal::SIGINT);
+    long.wait(PATIENCE);
+    wait_for("its end", PATIENCE, || (count("--watch") == 2).then_some(()));
     assert!(follow.is_running());
     let limited = run(central.mk8s().args(["audit", "--follow", "--limit", "1"]), b"").expect(2);
     assert!(limited.err().contains("'--limit <N>'"), "{}", limited.err());
