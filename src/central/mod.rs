@@ -32,7 +32,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
-use hyper_util::server::graceful::GracefulShutdown;
 use jiff::{SignedDuration, Timestamp};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -54,7 +53,7 @@ use certificates::Urls;
 use changes::{Changes, POLL};
 use directory::Directory;
 use http::Audience;
-use listen::Door;
+use listen::{Door, Open};
 use metrics::Metrics;
 use policies::Policies;
 use registry::Registry;
@@ -297,7 +296,7 @@ impl Bound {
         info!(grace_seconds = self.grace.as_secs(), "central is stopping: no new requests, running ones go on");
         self.central.registry.drain_all(DRAIN_TIMEOUT).await;
         let ended = async {
-            join_all(connections.into_iter().map(GracefulShutdown::shutdown)).await;
+            join_all(connections.into_iter().map(Open::shutdown)).await;
             self.central.commands.close();
             self.central.commands.wait().await;
         };

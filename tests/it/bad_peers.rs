@@ -156,6 +156,32 @@ fn connections_that_do_not_speak_tls_are_closed() {
     still_works(&mut stack);
 }
 
+/// With HTTP/2 there is no time for the headers of a request, since none may ever come.
+#[test]
+fn connections_on_which_nothing_is_asked_are_closed() {
+    let mut stack = Stack::start();
+    block_on(async {
+        let uri: Uri = stack.central.url.parse().expect("url");
+        let connector = Connector::new(&Trust::CaFile(stack.central.ca_file())).expect("trust");
+        let mut silent = Vec::new();
+        let preface = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+        for (alpn, say) in [
+            (Alpn::Http1, &b""[..]),
+            (Alpn::Http2, b""),
+            (Alpn::Http2, preface),
+            (Alpn::Http2, &[preface, &b"\0\0\0\x04\0\0\0\0\0"[..]].concat()),
+        ] {
+            let mut stream = connector.connect(&uri, alpn).await.expect("connection");
+            stream.write_all(say).await.expect("write");
+            silent.push(stream);
+        }
+        for mut stream in silent {
+            read_to_end(&mut stream).await;
+        }
+    });
+    still_works(&mut stack);
+}
+
 /// Slow headers and bodies hold a connection for 10 s, not for ever; many of them keep nobody else out.
 #[test]
 fn slow_and_huge_headers_are_cut_off() {
