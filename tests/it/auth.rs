@@ -4,6 +4,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
+use mk8s::model::audit::{AuditKind, AuditOutcome};
 use mk8s::store::login_attempts::{self, Attempt};
 use mk8s::store::{Conn, Store};
 use nix::sys::signal::Signal::SIGKILL;
@@ -164,6 +165,11 @@ fn a_refresh_token_that_is_used_again_ends_the_session() {
     thread::sleep(Duration::from_millis(10_500));
     let said = refresh(&first.text("refresh_token")).expect(401).text("detail");
     assert!(said.contains("used before"), "{said}");
+    let record = central.recorded("the theft", |record| record.verb.as_deref() == Some("refresh"));
+    assert_eq!((record.kind, record.outcome), (Some(AuditKind::Login), Some(AuditOutcome::Refused)));
+    assert_eq!((record.user.as_deref(), record.status), (Some(EMAIL), Some(401)));
+    assert!(record.credential.is_some_and(|credential| credential.starts_with("session:")));
+    assert!(record.source_ip.is_some() && record.detail.is_some_and(|detail| detail.contains("used before")));
     refresh(&third.text("refresh_token")).expect(401);
     central.get("/clusters", &third.text("access_token")).expect(401);
     refresh("mk8s_refresh_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA").expect(401);

@@ -107,7 +107,8 @@ async fn a_stolen_token_ends_the_session(db: Db) {
     let (session, other) = (login(&db, ann, "t1").await, login(&db, ann, "o1").await);
     rotate(&db, "t1", 1, "t2", 100).await;
     let version = db.policy_version().await;
-    assert_eq!(rotate(&db, "t1", 2, "x", 110).await, Rotation::Reused { session, user: ann });
+    let reused = Rotation::Reused { session, user: ann, email: email("ann") };
+    assert_eq!(rotate(&db, "t1", 2, "x", 110).await, reused);
     assert_eq!(db.policy_version().await, version + 1);
     assert!(!is_live(&db, session, 110).await && is_live(&db, other, 110).await);
     for token in ["t1", "t2", "x"] {
