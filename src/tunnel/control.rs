@@ -20,6 +20,9 @@ use crate::model::version::{MIN_PROTOCOL_VERSION, PROTOCOL_VERSION, VERSION};
 use crate::model::{ClusterFacts, ClusterId, ClusterName, ErrorCode, Failure};
 use crate::tls::{Alpn, ConnectError, Connector};
 
+/// The most characters of a text that an agent says of itself.
+const MAX_TEXT: usize = 128;
+
 /// The path under which central serves this.
 pub const SERVICE_PATH: &str = "/mk8s.agent.v1.AgentService/{method}";
 
@@ -212,8 +215,8 @@ impl<P: ControlPlane> AgentService for Adapter<P> {
         let request = request.into_inner();
         let registration = Registration {
             protocol: (request.min_protocol_version, request.max_protocol_version),
-            agent_version: request.agent_version,
-            cluster: Some(request.cluster_name).filter(|n| !n.is_empty()),
+            agent_version: shown(&request.agent_version),
+            cluster: Some(shown(&request.cluster_name)).filter(|n| !n.is_empty()),
             facts: request.facts.unwrap_or_default().into(),
         };
         let answer = self.0.register(&token, registration).await.map_err(|f| status(&f))?;
@@ -285,13 +288,38 @@ impl From<ClusterFacts> for proto::ClusterFacts {
 impl From<proto::ClusterFacts> for ClusterFacts {
     fn from(facts: proto::ClusterFacts) -> Self {
         let proto::ClusterFacts { kubernetes_version, node_count, kubectl_version, sandbox } = facts;
-        Self { kubernetes_version, node_count, kubectl_version, sandbox }
+        let said = |text: Option<String>| text.as_deref().map(shown);
+        Self {
+            kubernetes_version: said(kubernetes_version),
+            node_count,
+            kubectl_version: said(kubectl_version),
+            sandbox: said(sandbox),
+        }
     }
+}
+
+/// What an agent says, as it may be kept and shown on terminals: whoever has its token says what it likes.
+fn shown(text: &str) -> String {
+    text.chars().take(MAX_TEXT).map(|c| if c.is_control() { char::REPLACEMENT_CHARACTER } else { c }).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_an_agent_says_of_itself_is_bounded_and_harmless() {
+        let facts = proto::ClusterFacts {
+            kubernetes_version: Some("v1.36.3".into()),
+            kubectl_version: Some("\x1b]0;owned\x07v1\n".into()),
+            sandbox: Some("ä".repeat(100_000)),
+            ..proto::ClusterFacts::default()
+        };
+        let facts = ClusterFacts::from(facts);
+        assert_eq!(facts.kubernetes_version.as_deref(), Some("v1.36.3"));
+        assert_eq!(facts.kubectl_version.as_deref(), Some("\u{fffd}]0;owned\u{fffd}v1\u{fffd}"));
+        assert_eq!(facts.sandbox, Some("ä".repeat(128)));
+    }
 
     #[test]
     fn a_version_gap_names_the_side_to_upgrade() {
