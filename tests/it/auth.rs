@@ -62,7 +62,7 @@ fn every_refused_login_looks_alike() {
     }
     assert!(seen.iter().all(|answer| *answer == seen[0]), "{seen:#?}");
     let said = central.login(EMAIL, &"x".repeat(100_000)).expect(413).text("detail");
-    assert!(said.contains("more than 64 KiB"), "{said}");
+    assert!(said.contains("more than 16 KiB"), "{said}");
     for email in ["Admin@LOCALHOST", " admin@localhost ", "\u{ff41}dmin@localhost"] {
         central.login(email, ADMIN_PASSWORD).expect(200);
     }

@@ -13,6 +13,7 @@ use http::{HeaderMap, HeaderValue, header};
 use tokio_util::task::AbortOnDropHandle;
 
 use super::admission::{self, Refused};
+use super::body::Room;
 use super::clusters::{self, InPath};
 use super::exec_guarded::Guarded;
 use super::json::without_value;
@@ -33,13 +34,22 @@ pub async fn run(
     State(central): State<Arc<Central>>,
     Extension(identified): Extension<Identified>,
     name: InPath,
-    Asked(record): Asked,
+    Asked(mut record): Asked,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Failure> {
-    let mut request = parse(&body::read(body, body::COMMAND).await?)?;
-    let files = exec_files::take_contents(&mut request)?;
     let name = clusters::named(name)?;
+    record.cluster = Some(name.clone());
+    // A body is read for those alone who may do something in the cluster.
+    if let Err(failure) = clusters::find(&central, &name, identified.caller.clone()).await {
+        body::discard(body).await;
+        return Err(refuse(&central, record, failure.into()).await);
+    }
+    let (mut request, room) = {
+        let (body, room) = body::read(body, body::COMMAND).await?;
+        (parse(&body)?, room)
+    };
+    let files = exec_files::take_contents(&mut request)?;
     if request.tty.is_some() {
         let detail =
             "\"tty\" needs the WebSocket at this path: what is typed, and the size of the window, come in messages";
@@ -58,7 +68,7 @@ pub async fn run(
         running.output.traffic().came(bytes.len());
     }
     let feeder = (input.is_some() || !files.is_empty())
-        .then(|| AbortOnDropHandle::new(tokio::spawn(feed(running.input, files, input))));
+        .then(|| AbortOnDropHandle::new(tokio::spawn(feed(running.input, files, input, room))));
     let stream = exec_stream::Source { output: running.output, _feeder: feeder };
     if accepts_text(&headers) {
         let mut response = Body::new(exec_stream::raw(stream)).into_response();
@@ -109,12 +119,7 @@ pub async fn start(
     record.cluster = Some(cluster.to_owned());
     let (entry, cluster, files) = match admit(central, cluster, identified, &request, &mut record).await {
         Ok(found) => found,
-        Err(Refused { failure, logged }) => {
-            recorded::refused(&mut record, &failure);
-            record.detail = Some(logged);
-            central.audit.note(record, Durability::Strict).await?;
-            return Err(failure);
-        }
+        Err(refused) => return Err(refuse(central, record, refused).await),
     };
     let mut trail = central.audit.begin(record, Durability::Strict).await?;
     let rules = cluster.rights().rules().clone();
@@ -141,6 +146,14 @@ pub async fn start(
             Err(failure)
         }
     }
+}
+
+/// Records a command that is not started; the answer to it.
+async fn refuse(central: &Central, mut record: AuditRecord, refused: Refused) -> Failure {
+    let Refused { failure, logged } = refused;
+    recorded::refused(&mut record, &failure);
+    record.detail = Some(logged);
+    central.audit.note(record, Durability::Strict).await.err().unwrap_or(failure)
 }
 
 /// The cluster of a command that may be started.
@@ -180,7 +193,7 @@ fn accepts_text(headers: &HeaderMap) -> bool {
     accept.split(',').any(|kind| kind.split(';').next().is_some_and(|k| k.trim().eq_ignore_ascii_case("text/plain")))
 }
 
-async fn feed(input: ExecInput, files: Vec<Bytes>, stdin: Option<Bytes>) {
+async fn feed(input: ExecInput, files: Vec<Bytes>, stdin: Option<Bytes>, room: Room) {
     for bytes in files {
         if !exec_files::send(&input, bytes).await {
             return;
@@ -194,6 +207,7 @@ async fn feed(input: ExecInput, files: Vec<Bytes>, stdin: Option<Bytes>) {
         }
         input.finish().await;
     }
+    drop(room);
     // The call would be seen as over when its input is dropped; its owner aborts this task when it is.
     std::future::pending::<()>().await;
 }

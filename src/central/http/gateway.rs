@@ -261,10 +261,10 @@ fn enter(
 ) -> Result<Place, Status> {
     // With HTTP/2 there are other requests on the connection.
     let connection = request.extensions().get::<Hangup>().filter(|_| request.version() < Version::HTTP_2);
-    central.running.enter(identified, cluster, &entry.name, needed, connection.cloned()).map_err(|full| {
-        // Others of these requests end: to try again helps.
-        Status::of(&Failure::new(ErrorCode::TooManyRequests, full.to_string())).retry_after(1)
-    })
+    central
+        .running
+        .enter(identified, cluster, &entry.name, needed, connection.cloned())
+        .map_err(|full| Status::of(&Failure::new(ErrorCode::TooManyRequests, full.to_string())))
 }
 
 /// What central makes of the headers of an answer.
