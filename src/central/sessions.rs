@@ -21,6 +21,9 @@ use crate::store::{Conn, callers, users};
 const REFUSED: &str =
     "the email address or the password is wrong, or too many attempts failed lately: check both, wait, and try again";
 
+/// The answer to a refresh token that counts for nothing.
+const UNKNOWN: &str = "the refresh token is not valid, or not any more: log in again";
+
 /// Why a session got no next tokens.
 pub enum Unrefreshed {
     /// The token that was shown has a successor: one of two has a copy, and the session is ended.
@@ -112,6 +115,15 @@ impl Central {
         let salt = random_bytes().map_err(randomness)?;
         let next = next_refresh_token(shown.expose(), &salt);
         let (hash, next_hash, now) = (TokenHash::of(shown.expose()), TokenHash::of(next.expose()), Timestamp::now());
+        // Anyone may ask, and what nobody knows shall cost no turn at writing.
+        let known = {
+            let _place = self.callers.place()?;
+            let hash = hash.clone();
+            self.store.read(move |c| sessions::knows(c, &hash, now)).await.map_err(Failure::from)?
+        };
+        if !known {
+            return Err(unauthenticated(UNKNOWN).into());
+        }
         let rotate = move |c: &mut Conn| sessions::rotate(c, &hash, salt, &next_hash, now);
         let (session, expires_at, next) = match self.store.write(rotate).await.map_err(Failure::from)? {
             Rotation::Rotated { session, expires_at, .. } => (session, expires_at, next),
@@ -123,9 +135,7 @@ impl Central {
                 let detail = "the refresh token was used before, so its session is ended: log in again";
                 return Err(Unrefreshed::Reused { session, user, email, failure: unauthenticated(detail) });
             }
-            Rotation::Unknown => {
-                return Err(unauthenticated("the refresh token is not valid, or not any more: log in again").into());
-            }
+            Rotation::Unknown => return Err(unauthenticated(UNKNOWN).into()),
         };
         let account = self.store.read(move |c| account(c, session, now)).await?;
         Ok(self.tokens(session, next, expires_at, account)?)

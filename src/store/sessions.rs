@@ -83,6 +83,11 @@ pub fn create(conn: &mut Conn, session: &NewSession) -> Result<()> {
     add_token(conn, session.id, &session.refresh, now)
 }
 
+/// Whether a token is one of a session that lives, used or not.
+pub fn knows(conn: &mut Conn, shown: &TokenHash, now: Timestamp) -> Result<bool> {
+    Ok(find(conn, shown, now)?.is_some())
+}
+
 /// Replaces the token that was shown by `next`, which the caller has derived from it and `salt`: one that repeats its
 /// request gets the salt of the first, and so the same successor, and no token is stored in plain.
 pub fn rotate(

@@ -85,6 +85,10 @@ async fn a_token_is_rotated_and_its_successor_too(db: Db) {
     assert_eq!(rotate(&db, "t2", 2, "t3", 200).await, rotated);
     assert_eq!(rotate(&db, "t3", 3, "t4", EXPIRES - 1).await, rotated);
     assert_eq!(rotate(&db, "nosuch", 1, "x", 1).await, Rotation::Unknown);
+    for (token, known) in [("t1", true), ("t4", true), ("nosuch", false)] {
+        let knows = db.read(move |c| sessions::knows(c, &hash(token), at(EXPIRES - 1))).await;
+        assert_eq!(knows.unwrap(), known, "{token}");
+    }
     assert!(is_live(&db, session, 500).await);
 }
 

@@ -63,6 +63,20 @@ fn nothing_reaches_the_cluster_unrecorded() {
     run(central.mk8s().args(["audit", "verify"]), b"").expect(0);
 }
 
+/// Anyone may send a token that nobody knows: it takes no turn at writing from those who have one.
+#[test]
+fn a_refresh_token_that_nobody_knows_is_refused_without_writing() {
+    let central = Central::start();
+    let refresh =
+        |token: &str| central.post("/auth/refresh", "", &serde_json::json!({ "refresh_token": token })).status;
+    let known = central.admin().text("refresh_token");
+    let lock = Lock::take(&central);
+    assert_eq!(refresh("mk8s_refresh_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"), 401);
+    assert_eq!(refresh(&known), 503);
+    drop(lock);
+    wait_for("the database", PATIENCE, || (refresh(&known) == 200).then_some(()));
+}
+
 #[test]
 fn what_a_killed_central_left_open_is_marked() {
     let Stack { agent: _agent, central } = Stack::start();
