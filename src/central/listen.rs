@@ -8,6 +8,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use ::http::{Extensions, Version};
 use axum::Router;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
@@ -64,9 +65,19 @@ const NO_TLS: &[u8] = b"HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain\r\n
 pub struct Hangup(CancellationToken);
 
 impl Hangup {
+    /// That of a request which has its connection to itself; with HTTP/2 there are others on it.
+    pub fn of(extensions: &Extensions, version: Version) -> Option<Self> {
+        extensions.get::<Self>().filter(|_| version < Version::HTTP_2).cloned()
+    }
+
     /// Closes it, whatever is still on its way.
     pub fn hang_up(&self) {
         self.0.cancel();
+    }
+
+    /// Waits until it is to be closed.
+    pub async fn hung_up(&self) {
+        self.0.cancelled().await;
     }
 }
 
@@ -188,7 +199,7 @@ async fn serve(io: Encrypted, peer: IpAddr, proxies: Arc<[Cidr]>, router: Router
                 }
                 return;
             }
-            () = hangup.0.cancelled() => {
+            () = hangup.hung_up() => {
                 debug!(%peer, "a connection whose client takes nothing was closed");
                 return;
             }

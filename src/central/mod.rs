@@ -22,6 +22,7 @@ mod route;
 mod running;
 mod sessions;
 mod state;
+mod taking;
 mod tokens;
 mod users;
 
@@ -38,7 +39,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::{AbortOnDropHandle, TaskTracker};
 use tracing::{info, warn};
 
-use crate::access::{COST, Hasher, JwtError};
+use crate::access::{COST, Hasher, JwtError, Shares};
 use crate::store::{self, Store, login_attempts};
 
 use crate::config::load::Role as _;
@@ -59,7 +60,7 @@ use policies::Policies;
 use registry::Registry;
 use running::Running;
 use sessions::Lifetimes;
-use state::{Address, Central};
+use state::{Address, Central, MAX_COMMANDS};
 
 /// How long agents may take to hear that central leaves.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(2);
@@ -172,6 +173,7 @@ pub async fn bind(config: CentralConfig) -> Result<Bound, CentralError> {
         directory: Directory::default(),
         registry: Registry::default(),
         commands: TaskTracker::new(),
+        shares: Shares::new(MAX_COMMANDS),
         running: Running::default(),
         audit,
         metrics,

@@ -259,11 +259,10 @@ fn enter(
     entry: &Entry,
     needed: Vec<Attributes>,
 ) -> Result<Place, Status> {
-    // With HTTP/2 there are other requests on the connection.
-    let connection = request.extensions().get::<Hangup>().filter(|_| request.version() < Version::HTTP_2);
+    let connection = Hangup::of(request.extensions(), request.version());
     central
         .running
-        .enter(identified, cluster, &entry.name, needed, connection.cloned())
+        .enter(identified, cluster, &entry.name, needed, connection)
         .map_err(|full| Status::of(&Failure::new(ErrorCode::TooManyRequests, full.to_string())))
 }
 

@@ -48,32 +48,12 @@ fn a_user_and_a_cluster_have_no_more_requests_than_they_may() {
 }
 
 fn state() -> State {
-    State {
-        cut: CancellationToken::new(),
-        why: OnceLock::new(),
-        connection: None,
-        since: Instant::now(),
-        gave: AtomicU64::new(0),
-    }
+    State { cut: CancellationToken::new(), why: OnceLock::new(), connection: None, taking: Taking::new() }
 }
 
 fn place(running: &Running) -> Place {
     let (user, cluster) = (UserId::generate(), ClusterId::generate());
     Place { running: running.clone(), shown: TokenHash::of("x"), user, cluster, id: 0, state: Arc::new(state()) }
-}
-
-#[test]
-fn a_client_that_takes_what_it_is_given_is_not_stalled() {
-    let place = place(&Running::default());
-    let stalled = || place.state.is_stalled(Duration::from_millis(20));
-    std::thread::sleep(Duration::from_millis(40));
-    assert!(!stalled(), "nothing was given, so nothing can be taken");
-    place.gave();
-    assert!(!stalled());
-    std::thread::sleep(Duration::from_millis(40));
-    assert!(stalled());
-    place.taken();
-    assert!(!stalled(), "it waits for more");
 }
 
 #[test]

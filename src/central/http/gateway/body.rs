@@ -49,12 +49,12 @@ impl http_body::Body for Running {
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<io::Result<Frame<Bytes>>>> {
         // The server asks for more when what it has is on its way.
-        self.place.taken();
+        self.place.taking().taken();
         let frame = Pin::new(&mut self.inner).poll_frame(cx);
         match frame {
             Poll::Pending => Poll::Pending,
             Poll::Ready(Some(Ok(mut frame))) => {
-                self.place.gave();
+                self.place.taking().gave();
                 if let Some(data) = frame.data_ref() {
                     self.trail.traffic().went(data.len());
                     self.left = self.left.map(|left| left.saturating_sub(data.len() as u64));
