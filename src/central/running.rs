@@ -59,8 +59,15 @@ struct State {
     why: OnceLock<&'static str>,
     /// The connection, when it carries this request alone.
     connection: Option<Hangup>,
+    /// Drops what the request holds.
+    release: Mutex<Option<Release>>,
     taking: Taking,
 }
+
+type Release = Box<dyn FnOnce() + Send>;
+
+/// Where a request says how what it holds is dropped when it is cut, since nobody may ask for more of its answer.
+pub struct Releasing(Arc<State>);
 
 /// A place for one request, which has the right to run for as long as it is not cut.
 pub struct Place {
@@ -106,8 +113,13 @@ impl Running {
         *table.of_cluster.entry(id_of_cluster).or_default() += 1;
         let id = table.next;
         table.next += 1;
-        let state =
-            Arc::new(State { cut: CancellationToken::new(), why: OnceLock::new(), connection, taking: Taking::new() });
+        let state = Arc::new(State {
+            cut: CancellationToken::new(),
+            why: OnceLock::new(),
+            connection,
+            release: Mutex::default(),
+            taking: Taking::new(),
+        });
         let entry =
             Entry { cluster: name.clone(), needed, rights: cluster.shared_rights().clone(), state: state.clone() };
         let group = table
@@ -124,7 +136,29 @@ impl Running {
     }
 }
 
+impl Releasing {
+    /// Says how.
+    pub fn by(self, release: impl FnOnce() + Send + 'static) {
+        *self.0.release() = Some(Box::new(release));
+        if self.0.cut.is_cancelled() {
+            self.0.let_go();
+        }
+    }
+}
+
 impl State {
+    fn release(&self) -> MutexGuard<'_, Option<Release>> {
+        self.release.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Drops what the request holds, its place included: not for those who hold the table.
+    fn let_go(&self) {
+        let release = self.release().take();
+        if let Some(release) = release {
+            release();
+        }
+    }
+
     fn end(&self, why: &'static str) {
         let _ = self.why.set(why);
         self.cut.cancel();
@@ -140,6 +174,11 @@ impl Place {
     /// Why it was cut, if it was.
     pub fn why(&self) -> Option<&'static str> {
         self.state.why.get().copied()
+    }
+
+    /// Where it is said how what the request holds is dropped.
+    pub fn releasing(&self) -> Releasing {
+        Releasing(self.state.clone())
     }
 
     /// Whether the client takes what it is given.
@@ -215,6 +254,10 @@ impl Central {
             }
             entry.rights = rights;
         }
+        let states = group.requests.values().map(|entry| &entry.state);
+        let cut: Vec<_> = states.filter(|state| state.cut.is_cancelled()).cloned().collect();
+        drop(table);
+        cut.iter().for_each(|state| state.let_go());
     }
 }
 

@@ -48,7 +48,13 @@ fn a_user_and_a_cluster_have_no_more_requests_than_they_may() {
 }
 
 fn state() -> State {
-    State { cut: CancellationToken::new(), why: OnceLock::new(), connection: None, taking: Taking::new() }
+    State {
+        cut: CancellationToken::new(),
+        why: OnceLock::new(),
+        connection: None,
+        release: Mutex::default(),
+        taking: Taking::new(),
+    }
 }
 
 fn place(running: &Running) -> Place {
@@ -64,4 +70,23 @@ fn the_first_reason_is_the_one_that_counts() {
     place.state.end("two");
     assert!(place.cut().is_cancelled());
     assert_eq!(place.why(), Some("one"));
+}
+
+#[test]
+fn what_a_request_holds_is_dropped_when_it_is_cut() {
+    let place = place(&Running::default());
+    let (state, held) = (place.state.clone(), Arc::new(()));
+    let releasing = place.releasing();
+    // Its place is among what it holds.
+    let holds = (place, held.clone());
+    releasing.by(move || drop(holds));
+    state.let_go();
+    assert_eq!(Arc::strong_count(&held), 1);
+    state.let_go();
+
+    // It was cut before it could say how.
+    state.end("why");
+    let late = held.clone();
+    Releasing(state).by(move || drop(late));
+    assert_eq!(Arc::strong_count(&held), 1);
 }
