@@ -14,6 +14,7 @@ mod question;
 mod role;
 mod role_book;
 mod secret_token;
+mod shares;
 
 pub use authorized::{Authorized, Denied, authorize};
 pub use built_in_roles::built_in_roles;
@@ -32,3 +33,4 @@ pub use secret_token::{
     RandomError, TokenHash, TokenKind, generate_agent_token, generate_api_token, generate_gate_token,
     generate_password, generate_refresh_token, next_refresh_token, random_bytes,
 };
+pub use shares::{Share, Shares};

@@ -9,10 +9,12 @@ use std::io::{self, BufReader};
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::pin::pin;
+use std::time::Duration;
 
 use tempfile::TempDir;
 use tokio::fs::OpenOptions;
 use tokio::io::AsyncWriteExt as _;
+use tokio::time::{Instant, sleep_until};
 
 use super::gate::Open;
 use super::workdir::WorkDir;
@@ -22,6 +24,9 @@ use crate::kubernetes::kubectl::variables::name_without_value;
 use crate::kubernetes::kubectl::{CommandLine, PathUse};
 use crate::model::{Announced, FileKind, FileTree};
 use crate::tunnel::exec::{ExecSource, Input};
+
+/// How long nothing of the files may come: a command that waits for them has a place already.
+const SILENCE: Duration = Duration::from_secs(30);
 
 /// Where a command runs.
 pub struct Place {
@@ -119,10 +124,14 @@ pub async fn receive(
             options.write(true).create_new(true).mode(0o600).open(files.root.join(name)).await.map_err(failed)?;
         let mut left = *bytes;
         while left > 0 {
+            let silent_at = Instant::now() + SILENCE;
             while data.is_empty() {
                 let input = tokio::select! {
                     input = source.next() => input,
                     why = &mut over => return Err(why),
+                    () = sleep_until(silent_at) => {
+                        return Err(format!("nothing more of its files came within {} s", SILENCE.as_secs()));
+                    }
                 };
                 data = match input {
                     Input::Rights(rules) => {

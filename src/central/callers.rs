@@ -1,10 +1,11 @@
 //! Who is asking: from what a request shows to the caller, and whether that still holds while a stream runs.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
+use tokio::sync::{Semaphore, SemaphorePermit};
 use tracing::warn;
 
 use super::changes::Stamp;
@@ -26,9 +27,20 @@ const TELL_TIMEOUT: Duration = Duration::from_secs(2);
 /// The time of a token's last use is written down this often.
 pub const TOUCH_EVERY: SignedDuration = SignedDuration::from_mins(1);
 
+/// How many credentials that nobody has shown before are looked up at the same time: anyone can make some up.
+const MAX_UNKNOWN: usize = 64;
+
 /// The callers that were identified lately, by the hash of what they showed.
-#[derive(Default)]
-pub struct Callers(Mutex<HashMap<TokenHash, Known>>);
+pub struct Callers {
+    known: Mutex<HashMap<TokenHash, Known>>,
+    unknown: Semaphore,
+}
+
+impl Default for Callers {
+    fn default() -> Self {
+        Self { known: Mutex::default(), unknown: Semaphore::new(MAX_UNKNOWN) }
+    }
+}
 
 /// A caller who was identified.
 struct Known {
@@ -66,7 +78,7 @@ impl Identified {
 
 impl Callers {
     fn get(&self, central: &Central, shown: &TokenHash) -> Option<Cached> {
-        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut all = self.all();
         let Known { caller, stamp, renewing } = all.get_mut(shown)?;
         if !central.changes.is_fresh(*stamp) || caller.expires_at() <= Timestamp::now() {
             return None;
@@ -76,11 +88,29 @@ impl Callers {
     }
 
     fn put(&self, shown: TokenHash, caller: Caller, stamp: Stamp) {
-        let mut cached = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut cached = self.all();
         if cached.len() >= MAX_CACHED {
             cached.clear();
         }
         cached.insert(shown, Known { caller, stamp, renewing: false });
+    }
+
+    /// A place for the look-up of a credential that may be made up.
+    pub fn place(&self) -> Result<SemaphorePermit<'_>, Failure> {
+        self.unknown.try_acquire().map_err(|_| {
+            let detail =
+                "too many tokens that are not known yet are being checked just now: try again in a few seconds";
+            Failure::new(ErrorCode::TooManyRequests, detail)
+        })
+    }
+
+    /// The same for what was shown; none is needed for what was good before.
+    fn place_for(&self, shown: &TokenHash) -> Result<Option<SemaphorePermit<'_>>, Failure> {
+        if self.all().contains_key(shown) { Ok(None) } else { self.place().map(Some) }
+    }
+
+    fn all(&self) -> MutexGuard<'_, HashMap<TokenHash, Known>> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -102,7 +132,11 @@ impl Central {
     async fn look_up(&self, bearer: &str, shown: TokenHash) -> Result<Identified, Failure> {
         let stamp = self.changes.stamp();
         let caller = match TokenKind::of(bearer) {
-            TokenKind::Api => self.by_api_token(&shown).await?,
+            TokenKind::Api => {
+                let _place = self.callers.place_for(&shown)?;
+                self.by_api_token(&shown).await?
+            }
+            // It is signed, so its session was there.
             TokenKind::Access => self.by_access_token(bearer).await?,
             TokenKind::Agent | TokenKind::Refresh | TokenKind::Unknown => None,
         };
@@ -196,4 +230,28 @@ impl Central {
 /// The answer to a request that shows nothing, or what is not valid.
 pub fn unauthenticated(detail: &str) -> Failure {
     Failure::new(ErrorCode::Unauthenticated, detail)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::central::changes::Changes;
+    use crate::model::TokenId;
+
+    #[test]
+    fn only_so_many_tokens_that_nobody_knows_are_looked_up_at_once() {
+        let callers = Callers::default();
+        let shown = |token: &str| TokenHash::of(token);
+        let credential = Credential::ApiToken { id: TokenId::generate() };
+        let email = "ann@example.com".parse().unwrap();
+        let caller = Caller::new(UserId::generate(), email, Vec::new(), credential, Timestamp::MAX);
+        callers.put(shown("known"), caller, Changes::default().stamp());
+        let places: Vec<_> = (0..MAX_UNKNOWN).map(|_| callers.place_for(&shown("x")).unwrap()).collect();
+        let refused = |token: &str| callers.place_for(&shown(token)).err().map(|failure| failure.code);
+        assert_eq!(refused("x"), Some(ErrorCode::TooManyRequests));
+        assert_eq!(callers.place().err().map(|failure| failure.code), Some(ErrorCode::TooManyRequests));
+        assert_eq!(refused("known"), None, "whoever was here before is not kept out");
+        drop(places);
+        assert_eq!(refused("x"), None);
+    }
 }

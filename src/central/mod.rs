@@ -22,6 +22,7 @@ mod route;
 mod running;
 mod sessions;
 mod state;
+mod taking;
 mod tokens;
 mod users;
 
@@ -32,14 +33,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
-use hyper_util::server::graceful::GracefulShutdown;
 use jiff::{SignedDuration, Timestamp};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::{AbortOnDropHandle, TaskTracker};
 use tracing::{info, warn};
 
-use crate::access::{COST, Hasher, JwtError};
+use crate::access::{COST, Hasher, JwtError, Shares};
 use crate::store::{self, Store, login_attempts};
 
 use crate::config::load::Role as _;
@@ -54,13 +54,13 @@ use certificates::Urls;
 use changes::{Changes, POLL};
 use directory::Directory;
 use http::Audience;
-use listen::Door;
+use listen::{Door, Open};
 use metrics::Metrics;
 use policies::Policies;
 use registry::Registry;
 use running::Running;
 use sessions::Lifetimes;
-use state::{Address, Central};
+use state::{Address, Central, MAX_COMMANDS};
 
 /// How long agents may take to hear that central leaves.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(2);
@@ -173,6 +173,7 @@ pub async fn bind(config: CentralConfig) -> Result<Bound, CentralError> {
         directory: Directory::default(),
         registry: Registry::default(),
         commands: TaskTracker::new(),
+        shares: Shares::new(MAX_COMMANDS),
         running: Running::default(),
         audit,
         metrics,
@@ -297,7 +298,7 @@ impl Bound {
         info!(grace_seconds = self.grace.as_secs(), "central is stopping: no new requests, running ones go on");
         self.central.registry.drain_all(DRAIN_TIMEOUT).await;
         let ended = async {
-            join_all(connections.into_iter().map(GracefulShutdown::shutdown)).await;
+            join_all(connections.into_iter().map(Open::shutdown)).await;
             self.central.commands.close();
             self.central.commands.wait().await;
         };

@@ -12,7 +12,7 @@ use crate::access::{COST, HashError, Hasher, generate_password};
 use crate::config::CentralConfig;
 use crate::config::load::Role as _;
 use crate::model::{Email, RoleName, UserId};
-use crate::store::{Conn, Store, login_attempts, sessions, settings, users};
+use crate::store::{Conn, Store, api_tokens, login_attempts, sessions, settings, users};
 
 /// An admin who can log in again.
 pub struct Recovered {
@@ -23,7 +23,7 @@ pub struct Recovered {
 }
 
 /// Gives the first admin (`bootstrap.admin_email`) a new password and the role `admin`, makes it if it is gone, and ends
-/// its sessions. Centrals that run notice it.
+/// its sessions and API tokens. Centrals that run notice it.
 ///
 /// # Errors
 /// When the configuration is wrong, or the database does not answer.
@@ -41,7 +41,9 @@ pub async fn recover(config: CentralConfig) -> Result<Recovered, CentralError> {
             settings::bump_policy_version(c)?;
             let id = let_in(c, &email, &hash)?;
             login_attempts::clear_prefix(c, &attempts_for(&email))?;
-            sessions::revoke_of_user(c, id, None, Timestamp::now())?;
+            let now = Timestamp::now();
+            sessions::revoke_of_user(c, id, None, now)?;
+            api_tokens::revoke_of_user(c, id, now)?;
             replace_private(&password_file, password.expose())
                 .map_err(|source| CentralError::File { file: password_file, source })
         })

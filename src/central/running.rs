@@ -5,9 +5,7 @@
 //! only where rights have changed.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
-use std::time::{Duration, Instant};
 
 use futures_util::StreamExt as _;
 use tokio_util::sync::CancellationToken;
@@ -15,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 use super::callers::{Identified, RECHECK};
 use super::listen::Hangup;
 use super::state::Central;
+use super::taking::Taking;
 use crate::access::{Authorized, Decision, Rights, TokenHash};
 use crate::kubernetes::attributes::Attributes;
 use crate::model::{ClusterId, ClusterName, UserId};
@@ -24,9 +23,6 @@ const MAX_OF_USER: usize = 1_024;
 
 /// How many requests one cluster may have at once, well below what a tunnel carries.
 const MAX_OF_CLUSTER: usize = 4_096;
-
-/// How long a client may take nothing of an answer that is there.
-const STALLED: Duration = Duration::from_secs(300);
 
 /// How many callers are read from the database at the same time.
 const READS: usize = 8;
@@ -63,10 +59,15 @@ struct State {
     why: OnceLock<&'static str>,
     /// The connection, when it carries this request alone.
     connection: Option<Hangup>,
-    since: Instant,
-    /// When the client was given something that it has not taken yet: milliseconds after `since`, plus one; 0 for never.
-    gave: AtomicU64,
+    /// Drops what the request holds.
+    release: Mutex<Option<Release>>,
+    taking: Taking,
 }
+
+type Release = Box<dyn FnOnce() + Send>;
+
+/// Where a request says how what it holds is dropped when it is cut, since nobody may ask for more of its answer.
+pub struct Releasing(Arc<State>);
 
 /// A place for one request, which has the right to run for as long as it is not cut.
 pub struct Place {
@@ -116,8 +117,8 @@ impl Running {
             cut: CancellationToken::new(),
             why: OnceLock::new(),
             connection,
-            since: Instant::now(),
-            gave: AtomicU64::new(0),
+            release: Mutex::default(),
+            taking: Taking::new(),
         });
         let entry =
             Entry { cluster: name.clone(), needed, rights: cluster.shared_rights().clone(), state: state.clone() };
@@ -135,17 +136,32 @@ impl Running {
     }
 }
 
+impl Releasing {
+    /// Says how.
+    pub fn by(self, release: impl FnOnce() + Send + 'static) {
+        *self.0.release() = Some(Box::new(release));
+        if self.0.cut.is_cancelled() {
+            self.0.let_go();
+        }
+    }
+}
+
 impl State {
+    fn release(&self) -> MutexGuard<'_, Option<Release>> {
+        self.release.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Drops what the request holds, its place included: not for those who hold the table.
+    fn let_go(&self) {
+        let release = self.release().take();
+        if let Some(release) = release {
+            release();
+        }
+    }
+
     fn end(&self, why: &'static str) {
         let _ = self.why.set(why);
         self.cut.cancel();
-    }
-
-    fn is_stalled(&self, limit: Duration) -> bool {
-        match self.gave.load(Ordering::Relaxed) {
-            0 => false,
-            gave => self.since.elapsed() > Duration::from_millis(gave - 1) + limit,
-        }
     }
 }
 
@@ -160,15 +176,14 @@ impl Place {
         self.state.why.get().copied()
     }
 
-    /// The client was given a piece of the answer, and shall take it. What it has not taken before counts from then on.
-    pub fn gave(&self) {
-        let millis = u64::try_from(self.state.since.elapsed().as_millis()).unwrap_or(u64::MAX - 1);
-        let _ = self.state.gave.compare_exchange(0, millis + 1, Ordering::Relaxed, Ordering::Relaxed);
+    /// Where it is said how what the request holds is dropped.
+    pub fn releasing(&self) -> Releasing {
+        Releasing(self.state.clone())
     }
 
-    /// The client has taken all that it was given.
-    pub fn taken(&self) {
-        self.state.gave.store(0, Ordering::Relaxed);
+    /// Whether the client takes what it is given.
+    pub fn taking(&self) -> &Taking {
+        &self.state.taking
     }
 }
 
@@ -220,7 +235,7 @@ impl Central {
         let mut table = self.running.table();
         let Some(group) = table.callers.get_mut(&identified.shown) else { return };
         for entry in group.requests.values_mut() {
-            if entry.state.is_stalled(STALLED) {
+            if entry.state.taking.is_stalled() {
                 entry.state.end("the client took nothing of the answer for 5 minutes");
                 // Nobody asks for more of the answer, and so nobody would hear that there is none.
                 entry.state.connection.iter().for_each(Hangup::hang_up);
@@ -239,6 +254,10 @@ impl Central {
             }
             entry.rights = rights;
         }
+        let states = group.requests.values().map(|entry| &entry.state);
+        let cut: Vec<_> = states.filter(|state| state.cut.is_cancelled()).cloned().collect();
+        drop(table);
+        cut.iter().for_each(|state| state.let_go());
     }
 }
 

@@ -12,7 +12,7 @@ use crate::access::{
     random_bytes,
 };
 use crate::model::session::{Account, Login, PasswordChange, Tokens};
-use crate::model::{Email, ErrorCode, Failure, SessionId, Token};
+use crate::model::{Email, ErrorCode, Failure, SessionId, Token, UserId};
 use crate::store::login_attempts::{self, Attempt};
 use crate::store::sessions::{self, NewSession, Rotation};
 use crate::store::{Conn, callers, users};
@@ -20,6 +20,32 @@ use crate::store::{Conn, callers, users};
 /// The one answer to a login that fails, whatever the reason.
 const REFUSED: &str =
     "the email address or the password is wrong, or too many attempts failed lately: check both, wait, and try again";
+
+/// The answer to a refresh token that counts for nothing.
+const UNKNOWN: &str = "the refresh token is not valid, or not any more: log in again";
+
+/// Why a session got no next tokens.
+pub enum Unrefreshed {
+    /// The token that was shown has a successor: one of two has a copy, and the session is ended.
+    Reused {
+        /// The session.
+        session: SessionId,
+        /// Whose it was.
+        user: UserId,
+        /// The address of that user.
+        email: Email,
+        /// The answer.
+        failure: Failure,
+    },
+    /// Anything else.
+    Refused(Failure),
+}
+
+impl From<Failure> for Unrefreshed {
+    fn from(failure: Failure) -> Self {
+        Self::Refused(failure)
+    }
+}
 
 /// From where a request comes.
 #[derive(Clone, Debug)]
@@ -85,28 +111,34 @@ impl Central {
 
     /// The next tokens of a session. A refresh token that was used before ends the session, unless it was just now: the
     /// answer may have been lost, or two processes of one user asked at once.
-    pub async fn refresh(&self, shown: Token) -> Result<Tokens, Failure> {
+    pub async fn refresh(&self, shown: Token) -> Result<Tokens, Unrefreshed> {
         let salt = random_bytes().map_err(randomness)?;
         let next = next_refresh_token(shown.expose(), &salt);
         let (hash, next_hash, now) = (TokenHash::of(shown.expose()), TokenHash::of(next.expose()), Timestamp::now());
+        // Anyone may ask, and what nobody knows shall cost no turn at writing.
+        let known = {
+            let _place = self.callers.place()?;
+            let hash = hash.clone();
+            self.store.read(move |c| sessions::knows(c, &hash, now)).await.map_err(Failure::from)?
+        };
+        if !known {
+            return Err(unauthenticated(UNKNOWN).into());
+        }
         let rotate = move |c: &mut Conn| sessions::rotate(c, &hash, salt, &next_hash, now);
         let (session, expires_at, next) = match self.store.write(rotate).await.map_err(Failure::from)? {
             Rotation::Rotated { session, expires_at, .. } => (session, expires_at, next),
             Rotation::Repeated { session, expires_at, salt, .. } => {
                 (session, expires_at, next_refresh_token(shown.expose(), &salt))
             }
-            Rotation::Reused { session, user } => {
+            Rotation::Reused { session, user, email } => {
                 warn!(%user, %session, "a refresh token was used again: its session is ended");
-                return Err(unauthenticated(
-                    "the refresh token was used before, so its session is ended: log in again",
-                ));
+                let detail = "the refresh token was used before, so its session is ended: log in again";
+                return Err(Unrefreshed::Reused { session, user, email, failure: unauthenticated(detail) });
             }
-            Rotation::Unknown => {
-                return Err(unauthenticated("the refresh token is not valid, or not any more: log in again"));
-            }
+            Rotation::Unknown => return Err(unauthenticated(UNKNOWN).into()),
         };
         let account = self.store.read(move |c| account(c, session, now)).await?;
-        self.tokens(session, next, expires_at, account)
+        Ok(self.tokens(session, next, expires_at, account)?)
     }
 
     fn tokens(

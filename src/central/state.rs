@@ -16,10 +16,14 @@ use super::policies::Policies;
 use super::registry::Registry;
 use super::running::Running;
 use super::sessions::Lifetimes;
-use crate::access::{Hasher, KeyRing};
-use crate::model::{ErrorCode, Failure};
+use crate::access::{Hasher, KeyRing, Shares};
+use crate::model::{ClusterId, ErrorCode, Failure, UserId};
 use crate::store::{Conn, Store, settings};
 use crate::tls::ServerTls;
+
+/// How many commands a user may run in a cluster at once; each is a process at the agent, which bears some four times as
+/// many.
+pub const MAX_COMMANDS: usize = 64;
 
 /// The state of a running central.
 pub struct Central {
@@ -43,6 +47,8 @@ pub struct Central {
     pub(super) registry: Registry,
     /// The commands that outlive their HTTP request, because they run over a WebSocket.
     pub(super) commands: TaskTracker,
+    /// How many commands each user runs in each cluster.
+    pub(super) shares: Shares<(UserId, ClusterId)>,
     /// The requests to clusters that run.
     pub(super) running: Running,
     /// What is asked for, and how it ends.

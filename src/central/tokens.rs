@@ -1,14 +1,15 @@
-//! The API tokens of a user: made for one purpose, with no more roles than their owner has.
+//! The API tokens of a user: made for one purpose, with no more roles than their owner has. Admins see and end them.
 
 use jiff::{SignedDuration, Timestamp};
 use tracing::info;
 
 use super::sessions::randomness;
 use super::state::Central;
+use super::users::UserRef;
 use crate::access::{Caller, TokenHash, generate_api_token};
 use crate::model::token::{ApiToken, CreatedApiToken, DEFAULT_API_TOKEN_DAYS, MAX_API_TOKEN_DAYS, NewApiToken};
-use crate::model::{ErrorCode, Failure, RoleName, TokenId};
-use crate::store::{self, api_tokens};
+use crate::model::{ErrorCode, Failure, RoleName, TokenId, UserId};
+use crate::store::{self, Conn, api_tokens};
 
 /// The longest name, in characters.
 const MAX_NAME: usize = 64;
@@ -61,16 +62,39 @@ impl Central {
     /// Ends a token of the caller.
     pub async fn revoke_api_token(&self, caller: &Caller, token: TokenId) -> Result<(), Failure> {
         let user = caller.user_id();
-        self.change(move |c| {
-            api_tokens::revoke(c, user, token, Timestamp::now()).map_err(|error| match error {
-                store::Error::NotFound => no_such_token(),
-                error => error.into(),
-            })
-        })
-        .await?;
+        self.change(move |c| revoke(c, user, token)).await?;
         info!(%user, %token, "API token revoked");
         Ok(())
     }
+
+    /// The valid tokens of a user.
+    pub async fn api_tokens_of(&self, user: UserRef) -> Result<Vec<ApiToken>, Failure> {
+        self.store
+            .read(move |c| {
+                let id = user.find(c)?.id;
+                Ok(api_tokens::list(c, id, Timestamp::now())?)
+            })
+            .await
+    }
+
+    /// Ends a token of a user.
+    pub async fn revoke_api_token_of(&self, admin: &Caller, user: UserRef, token: TokenId) -> Result<(), Failure> {
+        let user = self
+            .change(move |c| {
+                let id = user.find(c)?.id;
+                revoke(c, id, token).map(|()| id)
+            })
+            .await?;
+        info!(admin = %admin.user_id(), %user, %token, "API token revoked");
+        Ok(())
+    }
+}
+
+fn revoke(c: &mut Conn, user: UserId, token: TokenId) -> Result<(), Failure> {
+    api_tokens::revoke(c, user, token, Timestamp::now()).map_err(|error| match error {
+        store::Error::NotFound => no_such_token(),
+        error => error.into(),
+    })
 }
 
 /// The roles of a new token, which its owner must have.

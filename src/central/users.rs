@@ -8,7 +8,7 @@ use super::state::Central;
 use crate::access::{Caller, check_new_password, generate_password};
 use crate::model::user::{CreatedUser, NewUser, UserChange};
 use crate::model::{Email, ErrorCode, Failure, Password, RoleName, User, UserId};
-use crate::store::{self, Conn, roles, sessions, users};
+use crate::store::{self, Conn, api_tokens, roles, sessions, users};
 
 /// How a request names a user: by identifier, or by address.
 #[derive(Clone)]
@@ -31,7 +31,8 @@ impl UserRef {
         })
     }
 
-    fn find(&self, c: &mut Conn) -> Result<User, Failure> {
+    /// The user, if there is one.
+    pub fn find(&self, c: &mut Conn) -> Result<User, Failure> {
         let found = match self {
             Self::Id(id) => users::by_id(c, *id)?,
             Self::Email(email) => users::by_email(c, email)?,
@@ -82,7 +83,8 @@ impl Central {
         Ok(CreatedUser { user, initial_password })
     }
 
-    /// Disables, enables, or gives another password. Both ways out end the user's sessions.
+    /// Disables, enables, or gives another password. Both ways out end the user's sessions and API tokens: whoever may
+    /// have had the password may have made some.
     pub async fn change_user(&self, admin: &Caller, user: UserRef, change: UserChange) -> Result<User, Failure> {
         let hash = match change.password {
             Some(password) => {
@@ -103,6 +105,7 @@ impl Central {
                 }
                 if hash.is_some() || disabled == Some(true) {
                     sessions::revoke_of_user(c, id, None, now)?;
+                    api_tokens::revoke_of_user(c, id, now)?;
                 }
                 keep_an_admin(c)?;
                 UserRef::Id(id).find(c)

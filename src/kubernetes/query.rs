@@ -25,8 +25,13 @@ impl Query {
     }
 
     /// The value that counts: the first one.
-    pub(super) fn first(&self, key: &str) -> Option<&[u8]> {
-        self.parameters.iter().find(|(k, _)| k == key.as_bytes()).map(|(_, value)| value.as_slice())
+    pub(super) fn first<'a>(&'a self, key: &str) -> Option<&'a [u8]> {
+        self.all(key).next()
+    }
+
+    /// All values of a parameter.
+    pub(super) fn all<'a>(&'a self, key: &str) -> impl Iterator<Item = &'a [u8]> {
+        self.parameters.iter().filter(move |(k, _)| k == key.as_bytes()).map(|(_, value)| value.as_slice())
     }
 
     /// A parameter that is true or false: only `0`, `false` in any case, and absence are false.

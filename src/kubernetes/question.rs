@@ -4,7 +4,7 @@ use http::header::CONTENT_TYPE;
 use http::{HeaderMap, Method};
 
 use super::attributes::{Attributes, needed};
-use super::query::unescape;
+use super::query::Query;
 use super::redact;
 use super::request_info::{RequestInfo, ResourceInfo};
 use super::status::Status;
@@ -57,11 +57,8 @@ impl Question {
     /// What it runs or reaches in a pod, in kubectl's words and without what looks like a secret.
     pub fn command(&self) -> Option<String> {
         let RequestInfo::Resource(ResourceInfo { name, subresource, .. }) = &self.info else { return None };
-        let values = |key: &str| {
-            let pairs = self.target.query().split('&').filter_map(|pair| pair.split_once('='));
-            let of_key = pairs.filter(|(name, _)| *name == key).filter_map(|(_, value)| unescape(value, true));
-            of_key.map(|value| String::from_utf8_lossy(&value).into_owned()).collect::<Vec<_>>()
-        };
+        let query = Query::parse(self.target.query());
+        let values = |key| query.all(key).map(|value| String::from_utf8_lossy(value).into_owned()).collect::<Vec<_>>();
         match subresource.as_str() {
             "exec" => {
                 let words = values("command");
@@ -95,6 +92,20 @@ fn content_type(headers: &HeaderMap) -> Result<Option<&str>, ()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_command_is_seen_however_its_keys_are_written() {
+        let pod = "/api/v1/namespaces/default/pods/web";
+        let command = |raw: &str| {
+            let target = format!("{pod}/{raw}");
+            Question::read(&Method::POST, &target, &HeaderMap::new()).unwrap().command()
+        };
+        let is = |raw, expected: &str| assert_eq!(command(raw).as_deref(), Some(expected), "{raw}");
+        is("exec?command=ls&command=-l&stdout=1", "exec web -- ls -l");
+        is("exec?%63ommand=sh&command=-c&comman%64=id", "exec web -- sh -c id");
+        is("portforward?%70orts=80&ports=81", "port-forward web 80 81");
+        assert_eq!(command("log?%63ommand=sh"), None);
+    }
 
     #[test]
     fn a_request_that_can_be_read_in_two_ways_is_refused() {

@@ -71,11 +71,16 @@ impl Status {
             ErrorCode::Timeout => ("Timeout", message),
             ErrorCode::Internal => ("InternalError", message),
         };
-        Self { warning, ..Self::new(code, reason, message) }
+        let status = Self { warning, ..Self::new(code, reason, message) };
+        match failure.code {
+            // Others of what is too many end: to try again helps.
+            ErrorCode::TooManyRequests => status.retry_after(1),
+            _ => status,
+        }
     }
 
     /// The client shall try again after so many seconds; clients of Kubernetes do.
-    pub fn retry_after(self, seconds: u8) -> Self {
+    fn retry_after(self, seconds: u8) -> Self {
         Self { retry_after: Some(seconds), details: Some(json!({ "retryAfterSeconds": seconds })), ..self }
     }
 
@@ -245,7 +250,7 @@ mod tests {
             answer(ErrorCode::Unauthenticated, "log in"),
             (401, "Unauthorized", "Unauthorized", "299 - \"mk8s: log in\""),
         );
-        let busy = Status::of(&Failure::new(ErrorCode::TooManyRequests, "wait")).retry_after(1);
+        let busy = Status::of(&Failure::new(ErrorCode::TooManyRequests, "wait"));
         assert_eq!(busy.response().headers()[RETRY_AFTER], "1");
         assert_eq!(object(&busy)["details"], json!({ "retryAfterSeconds": 1 }));
     }

@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 use std::io;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,13 +17,16 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use rustls::ServerConfig;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio_rustls::TlsAcceptor;
+use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
 
 use super::Measured;
 use super::exposition::{Form, text};
+use crate::access::Shares;
 
 /// The encryption of the next connection.
 pub type TlsSource = Box<dyn Fn() -> Arc<ServerConfig> + Send + Sync>;
@@ -30,7 +34,10 @@ pub type TlsSource = Box<dyn Fn() -> Arc<ServerConfig> + Send + Sync>;
 /// The most connections at once: a few probes and a few monitoring systems.
 const MAX_CONNECTIONS: usize = 64;
 
-/// How long a client may take for the TLS handshake, and again for the headers of a request.
+/// The most connections at once of one address: any pod may ask here, and none shall keep the probes out.
+const MAX_OF_SOURCE: usize = 8;
+
+/// How long a client may take for the TLS handshake, and again for its first request and for the headers of each.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// How much of the body of a request is read, which needs none, and for how long.
@@ -46,16 +53,21 @@ const PAUSE: Duration = Duration::from_millis(100);
 /// Accepts and serves connections, for ever: it goes on while its server stops, and says so.
 pub async fn serve(listener: TcpListener, tls: Option<TlsSource>, measured: Arc<dyn Measured>) {
     let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+    let sources = Shares::new(MAX_OF_SOURCE);
     loop {
         let accepted = async {
             let place = places.clone().acquire_owned().await.map_err(io::Error::other)?;
-            io::Result::Ok((listener.accept().await?.0, place))
+            io::Result::Ok((listener.accept().await?, place))
         };
         match accepted.await {
-            Ok((tcp, place)) => {
+            Ok(((tcp, peer), place)) => {
+                let Some(share) = sources.take(peer.ip().to_canonical()) else {
+                    debug!(%peer, "a connection for metrics was closed: its address has {MAX_OF_SOURCE} already");
+                    continue;
+                };
                 let (config, measured) = (tls.as_ref().map(|current| current()), measured.clone());
                 tokio::spawn(async move {
-                    let _place = place;
+                    let _held = (place, share);
                     if let Ok(Err(error)) = tokio::time::timeout(LIFE, connection(tcp, config, measured)).await {
                         debug!(error, "a connection for metrics ended");
                     }
@@ -72,15 +84,35 @@ pub async fn serve(listener: TcpListener, tls: Option<TlsSource>, measured: Arc<
 async fn connection(tcp: TcpStream, tls: Option<Arc<ServerConfig>>, measured: Arc<dyn Measured>) -> Result<(), String> {
     let failed = |error: &dyn std::error::Error| error.to_string();
     tcp.set_nodelay(true).map_err(|e| failed(&e))?;
-    let mut builder = auto::Builder::new(TokioExecutor::new());
-    builder.http1().timer(TokioTimer::new()).header_read_timeout(HANDSHAKE_TIMEOUT);
-    let service = service_fn(move |request| answer(measured.clone(), request));
-    let served = match tls {
-        None => builder.serve_connection(TokioIo::new(tcp), service).await,
+    match tls {
+        None => http(tcp, measured).await,
         Some(config) => {
             let handshake = tokio::time::timeout(HANDSHAKE_TIMEOUT, TlsAcceptor::from(config).accept(tcp));
-            let stream = handshake.await.map_err(|e| failed(&e))?.map_err(|e| failed(&e))?;
-            builder.serve_connection(TokioIo::new(stream), service).await
+            http(handshake.await.map_err(|e| failed(&e))?.map_err(|e| failed(&e))?, measured).await
+        }
+    }
+}
+
+async fn http<I>(io: I, measured: Arc<dyn Measured>) -> Result<(), String>
+where
+    I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let mut builder = auto::Builder::new(TokioExecutor::new());
+    builder.http1().timer(TokioTimer::new()).header_read_timeout(HANDSHAKE_TIMEOUT);
+    let asked = CancellationToken::new();
+    let service = service_fn({
+        let asked = asked.clone();
+        move |request| {
+            asked.cancel();
+            answer(measured.clone(), request)
+        }
+    });
+    let mut serving = pin!(builder.serve_connection(TokioIo::new(io), service));
+    let served = tokio::select! {
+        served = serving.as_mut() => served,
+        asked = tokio::time::timeout(HANDSHAKE_TIMEOUT, asked.cancelled()) => {
+            asked.map_err(|_| "nothing was asked")?;
+            serving.await
         }
     };
     served.map_err(|e| e.to_string())

@@ -35,7 +35,7 @@ pub struct ApiToken {
     pub last_used_at: Option<Timestamp>,
 }
 
-/// The answer of `GET /tokens`.
+/// The answer of `GET /tokens` and `GET /admin/users/{id}/tokens`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct ApiTokenList {
     /// Those that are valid, the oldest first.

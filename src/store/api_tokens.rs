@@ -100,6 +100,15 @@ pub fn revoke(conn: &mut Conn, user: UserId, id: TokenId, now: Timestamp) -> Res
     }
 }
 
+/// Ends all tokens of a user, and returns how many.
+pub fn revoke_of_user(conn: &mut Conn, user: UserId, now: Timestamp) -> Result<usize> {
+    let live = api_tokens::table
+        .filter(api_tokens::user_id.eq(user.to_string()))
+        .filter(api_tokens::revoked_at.is_null())
+        .filter(api_tokens::expires_at.gt(Time::from(now)));
+    Ok(diesel::update(live).set(api_tokens::revoked_at.eq(Some(Time::from(now)))).execute(conn)?)
+}
+
 /// Remembers that a token was used.
 pub fn touch(conn: &mut Conn, id: TokenId, now: Timestamp) -> Result<()> {
     let change = api_tokens::last_used_at.eq(Some(Time::from(now)));

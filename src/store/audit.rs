@@ -57,14 +57,16 @@ pub fn append(conn: &mut Conn, links: &[Link], now: Timestamp) -> Result<()> {
         audit_writers::seq.eq(last.seq),
         audit_writers::hash.eq(&last.hash),
         audit_writers::alive_at.eq(Time::from(now)),
+        // Another central may have taken it for gone while the database was away.
+        audit_writers::settled.eq(false),
     );
     diesel::update(audit_writers::table.find(&last.writer)).set(head).execute(conn)?;
     Ok(())
 }
 
-/// Says that a writer lives, though it writes nothing.
+/// Says that a writer lives, though it writes nothing: what it has open may have to be closed one day.
 pub fn beat(conn: &mut Conn, id: &str, now: Timestamp) -> Result<()> {
-    let alive = audit_writers::alive_at.eq(Time::from(now));
+    let alive = (audit_writers::alive_at.eq(Time::from(now)), audit_writers::settled.eq(false));
     diesel::update(audit_writers::table.find(id)).set(alive).execute(conn)?;
     Ok(())
 }

@@ -7,7 +7,7 @@ use super::schema::{refresh_tokens, sessions, users};
 use super::value::{Parsed, Time};
 use super::{Conn, Error, Result, settings};
 use crate::access::TokenHash;
-use crate::model::{SessionId, UserId};
+use crate::model::{Email, SessionId, UserId};
 
 /// How long a client may repeat its last refresh: it lost the answer, or two of its processes asked at once.
 const REPEAT: SignedDuration = SignedDuration::from_secs(10);
@@ -60,6 +60,8 @@ pub enum Rotation {
         session: SessionId,
         /// Whose it is.
         user: UserId,
+        /// The address of that user.
+        email: Email,
     },
     /// There is no such token, or its session has ended, or its user is kept out.
     Unknown,
@@ -81,6 +83,11 @@ pub fn create(conn: &mut Conn, session: &NewSession) -> Result<()> {
     add_token(conn, session.id, &session.refresh, now)
 }
 
+/// Whether a token is one of a session that lives, used or not.
+pub fn knows(conn: &mut Conn, shown: &TokenHash, now: Timestamp) -> Result<bool> {
+    Ok(find(conn, shown, now)?.is_some())
+}
+
 /// Replaces the token that was shown by `next`, which the caller has derived from it and `salt`: one that repeats its
 /// request gets the salt of the first, and so the same successor, and no token is stored in plain.
 pub fn rotate(
@@ -98,7 +105,7 @@ pub fn rotate(
         // The policy first, as everywhere, so that no two transactions wait for each other.
         settings::bump_policy_version(conn)?;
         revoke(conn, session, now)?;
-        return Ok(Rotation::Reused { session, user });
+        return Ok(Rotation::Reused { session, user, email: token.email.0 });
     }
     // From here on others that show a token of this session wait; it may have ended since it was found.
     let live = sessions::table.find(session.to_string()).filter(sessions::revoked_at.is_null());
@@ -144,6 +151,7 @@ pub fn delete_expired(conn: &mut Conn, now: Timestamp) -> Result<usize> {
 struct Found {
     session: Parsed<SessionId>,
     user: Parsed<UserId>,
+    email: Parsed<Email>,
     expires_at: Time,
     rotated_at: Option<Time>,
 }
@@ -156,7 +164,7 @@ fn find(conn: &mut Conn, token: &TokenHash, now: Timestamp) -> Result<Option<Fou
         .filter(sessions::revoked_at.is_null())
         .filter(sessions::expires_at.gt(Time::from(now)))
         .filter(users::disabled.eq(false))
-        .select((sessions::id, users::id, sessions::expires_at, refresh_tokens::rotated_at));
+        .select((sessions::id, users::id, users::email, sessions::expires_at, refresh_tokens::rotated_at));
     Ok(query.first(conn).optional()?)
 }
 

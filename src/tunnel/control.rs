@@ -21,6 +21,9 @@ use crate::model::version::{MIN_PROTOCOL_VERSION, PROTOCOL_VERSION, VERSION};
 use crate::model::{ClusterFacts, ClusterId, ClusterName, ErrorCode, Failure};
 use crate::tls::{Alpn, ConnectError, Connector};
 
+/// The most characters of a text that an agent says of itself.
+const MAX_TEXT: usize = 128;
+
 /// The path under which central serves this.
 pub const SERVICE_PATH: &str = "/mk8s.agent.v1.AgentService/{method}";
 
@@ -213,8 +216,8 @@ impl<P: ControlPlane> AgentService for Adapter<P> {
         let request = request.into_inner();
         let registration = Registration {
             protocol: (request.min_protocol_version, request.max_protocol_version),
-            agent_version: printable(&request.agent_version),
-            cluster: Some(request.cluster_name).filter(|n| !n.is_empty()),
+            agent_version: shown(&request.agent_version),
+            cluster: Some(shown(&request.cluster_name)).filter(|n| !n.is_empty()),
             facts: request.facts.unwrap_or_default().into(),
         };
         let answer = self.0.register(&token, registration).await.map_err(|f| status(&f))?;
@@ -286,11 +289,19 @@ impl From<ClusterFacts> for proto::ClusterFacts {
 impl From<proto::ClusterFacts> for ClusterFacts {
     fn from(facts: proto::ClusterFacts) -> Self {
         let proto::ClusterFacts { kubernetes_version, node_count, kubectl_version, sandbox } = facts;
-        // They are shown to users, and whoever has the token of an agent may send anything.
-        let [kubernetes_version, kubectl_version, sandbox] =
-            [kubernetes_version, kubectl_version, sandbox].map(|text| text.map(|text| printable(&text)));
-        Self { kubernetes_version, node_count, kubectl_version, sandbox }
+        let said = |text: Option<String>| text.as_deref().map(shown);
+        Self {
+            kubernetes_version: said(kubernetes_version),
+            node_count,
+            kubectl_version: said(kubectl_version),
+            sandbox: said(sandbox),
+        }
     }
+}
+
+/// What an agent says, as it may be kept and shown on terminals: whoever has its token says what it likes.
+fn shown(text: &str) -> String {
+    printable(&text.chars().take(MAX_TEXT).collect::<String>())
 }
 
 #[cfg(test)]
@@ -298,18 +309,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_an_agent_says_cannot_move_a_cursor() {
-        let bad = || Some("v1\u{1b}[2J".to_owned());
-        let said = proto::ClusterFacts {
-            kubernetes_version: bad(),
-            node_count: Some(1),
-            kubectl_version: bad(),
-            sandbox: bad(),
+    fn what_an_agent_says_of_itself_is_bounded_and_harmless() {
+        let facts = proto::ClusterFacts {
+            kubernetes_version: Some("v1.36.3".into()),
+            kubectl_version: Some("\x1b]0;owned\x07v1\n".into()),
+            sandbox: Some("ä".repeat(100_000)),
+            ..proto::ClusterFacts::default()
         };
-        let facts = ClusterFacts::from(said);
-        for text in [facts.kubernetes_version, facts.kubectl_version, facts.sandbox] {
-            assert_eq!(text.as_deref(), Some("v1 [2J"));
-        }
+        let facts = ClusterFacts::from(facts);
+        assert_eq!(facts.kubernetes_version.as_deref(), Some("v1.36.3"));
+        assert_eq!(facts.kubectl_version.as_deref(), Some(" ]0;owned v1 "));
+        assert_eq!(facts.sandbox, Some("ä".repeat(128)));
     }
 
     #[test]

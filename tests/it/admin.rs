@@ -1,5 +1,6 @@
 //! Administration: users, roles, clusters, tokens, and who may not.
 
+use mk8s::model::audit::AuditKind;
 use serde_json::{Value, json};
 
 use crate::support::stack::ADMIN_PASSWORD;
@@ -21,9 +22,11 @@ fn operations(central: &Central) -> Vec<(String, String, String)> {
     all
 }
 
+const SOME_ID: &str = "0193e7a0-0000-7000-8000-000000000000";
+
 /// A path with something in the place of each parameter.
 fn filled(path: &str) -> String {
-    path.replace("{name}", "dev").replace("{id}", "0193e7a0-0000-7000-8000-000000000000")
+    path.replace("{name}", "dev").replace("{id}", SOME_ID).replace("{token}", SOME_ID)
 }
 
 #[test]
@@ -163,6 +166,63 @@ fn api_tokens_have_no_more_than_their_owner() {
     central.get("/auth/me", &token).expect(401);
     central.api("DELETE", &path, &user, None).expect(404);
     create(json!({ "name": "ci" })).expect(201);
+}
+
+#[test]
+fn admins_see_and_end_the_api_tokens_of_others() {
+    let central = Central::start();
+    let user = central.user("ann@example.com", &["viewer"]);
+    let create = |name: &str| central.post("/tokens", &user, &json!({ "name": name })).expect(201);
+    let (one, two) = (create("one"), create("two"));
+    let path = "/admin/users/ann@example.com/tokens";
+    let names = || {
+        let listed = central.get(path, Central::token()).expect(200).body;
+        let names = listed["tokens"].as_array().expect("tokens").iter().map(|token| token["name"].clone());
+        Value::Array(names.collect())
+    };
+    assert_eq!(names(), json!(["one", "two"]));
+    let end = |user: &str, id: &str| {
+        central.api("DELETE", &format!("/admin/users/{user}/tokens/{id}"), Central::token(), None).status
+    };
+    assert_eq!(end("admin@localhost", &one.text("id")), 404, "the token of another user");
+    assert_eq!(end("nobody@example.com", &one.text("id")), 404);
+    assert_eq!(end("ann@example.com", "one"), 404);
+    assert_eq!(end("ann@example.com", &one.text("id")), 204);
+    assert_eq!(end("ann@example.com", &one.text("id")), 404);
+    assert_eq!(names(), json!(["two"]));
+    central.get("/auth/me", &one.text("token")).expect(401);
+    central.get("/auth/me", &two.text("token")).expect(200);
+    central.recorded("the end of a token", |record| {
+        record.kind == Some(AuditKind::Admin)
+            && record.target == Some(format!("/admin/users/ann@example.com/tokens/{}", one.text("id")))
+            && record.status == Some(204)
+    });
+}
+
+/// Whoever had the password may have made tokens.
+#[test]
+fn another_password_and_a_way_out_end_api_tokens() {
+    let central = Central::start();
+    let path = "/admin/users/ann@example.com";
+    let change = |body: Value| central.api("PATCH", path, Central::token(), Some(&body)).expect(200);
+    let mut session = central.user("ann@example.com", &["viewer"]);
+    for (change_of, back) in [
+        (json!({ "password": "another password" }), json!({})),
+        (json!({ "disabled": true }), json!({ "disabled": false, "password": "another password" })),
+    ] {
+        let token = central.post("/tokens", &session, &json!({ "name": "ci" })).expect(201).text("token");
+        central.get("/auth/me", &token).expect(200);
+        change(change_of);
+        central.get("/auth/me", &token).expect(401);
+        change(back);
+        central.get("/auth/me", &token).expect(401);
+        session = central.login("ann@example.com", "another password").expect(200).text("access_token");
+    }
+    // Who changes the own password knows the tokens, and lists them.
+    let token = central.post("/tokens", &session, &json!({ "name": "ci" })).expect(201).text("token");
+    let own = json!({ "current_password": "another password", "new_password": "one more password" });
+    central.post("/auth/password", &session, &own).expect(204);
+    central.get("/auth/me", &token).expect(200);
 }
 
 #[test]

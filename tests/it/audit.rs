@@ -29,7 +29,7 @@ impl Central {
     }
 
     /// Waits for a record that has ended.
-    fn recorded(&self, what: &str, wanted: impl Fn(&AuditRecord) -> bool) -> AuditRecord {
+    pub fn recorded(&self, what: &str, wanted: impl Fn(&AuditRecord) -> bool) -> AuditRecord {
         wait_for(what, PATIENCE, || {
             self.audit(&AuditFilter::default()).into_iter().find(|record| record.outcome.is_some() && wanted(record))
         })

@@ -18,7 +18,7 @@ use tokio_tungstenite::{WebSocketStream, client_async};
 use crate::cli::{Client, assert_fails};
 use crate::support::process::run_within;
 use crate::support::stack::TOKEN;
-use crate::support::{Central, PATIENCE, Stack, wait_for};
+use crate::support::{Central, PATIENCE, Stack, run, wait_for};
 
 /// When central has given up a peer that says nothing: it waits for 10 s.
 const GIVEN_UP: Duration = Duration::from_secs(15);
@@ -164,6 +164,43 @@ fn a_websocket_that_breaks_the_protocol_ends_its_command() {
     still_works(&mut stack);
 }
 
+/// A command whose files do not come has a place at the agent already: a user has few of them, and not for long.
+#[test]
+fn commands_whose_files_never_come_are_few_and_end() {
+    let mut stack = Stack::start();
+    let other = stack.central.user("ann@example.com", &["developer"]);
+    let start = r#"{"command":["apply","-f","map.yaml"],"files":[{"name":"map.yaml","size":1}]}"#;
+    block_on(async {
+        let mut waiting = Vec::new();
+        for _ in 0..64 {
+            let mut socket = websocket(&stack.central).await;
+            socket.send(Message::text(start)).await.expect("send");
+            waiting.push(socket);
+        }
+        let mut one_more = websocket(&stack.central).await;
+        one_more.send(Message::text(start)).await.expect("send");
+        let problem = refusal(&mut one_more).await;
+        assert_eq!(problem["code"], "too_many_requests", "{problem}");
+        let mut of_other = stack.central.mk8s();
+        run(of_other.env("MK8S_TOKEN", &other).args(["kubectl", "get", "pods"]), b"").expect(0);
+        for socket in &mut waiting {
+            let reading = async {
+                loop {
+                    match socket.next().await {
+                        Some(Ok(Message::Ping(_))) => {}
+                        Some(Ok(Message::Binary(result))) => break result,
+                        other => panic!("{other:?}"),
+                    }
+                }
+            };
+            let result = tokio::time::timeout(PATIENCE, reading).await.expect("an end");
+            let result = String::from_utf8_lossy(&result[1..]).into_owned();
+            assert!(result.contains("nothing more of its files came within 30 s"), "{result}");
+        }
+    });
+    still_works(&mut stack);
+}
+
 #[test]
 fn connections_that_do_not_speak_tls_are_closed() {
     let mut stack = Stack::start();
@@ -176,6 +213,32 @@ fn connections_that_do_not_speak_tls_are_closed() {
         }
         let mut silent = TcpStream::connect(("127.0.0.1", port)).await.expect("connect");
         assert_eq!(read_to_end(&mut silent).await, b"");
+    });
+    still_works(&mut stack);
+}
+
+/// With HTTP/2 there is no time for the headers of a request, since none may ever come.
+#[test]
+fn connections_on_which_nothing_is_asked_are_closed() {
+    let mut stack = Stack::start();
+    block_on(async {
+        let uri: Uri = stack.central.url.parse().expect("url");
+        let connector = Connector::new(&Trust::CaFile(stack.central.ca_file())).expect("trust");
+        let mut silent = Vec::new();
+        let preface = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+        for (alpn, say) in [
+            (Alpn::Http1, &b""[..]),
+            (Alpn::Http2, b""),
+            (Alpn::Http2, preface),
+            (Alpn::Http2, &[preface, &b"\0\0\0\x04\0\0\0\0\0"[..]].concat()),
+        ] {
+            let mut stream = connector.connect(&uri, alpn).await.expect("connection");
+            stream.write_all(say).await.expect("write");
+            silent.push(stream);
+        }
+        for mut stream in silent {
+            read_to_end(&mut stream).await;
+        }
     });
     still_works(&mut stack);
 }

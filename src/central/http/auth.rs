@@ -7,11 +7,12 @@ use axum::extract::State;
 use axum::{Extension, Json};
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 
+use super::exec::Asked;
 use super::json::Strict;
 use super::recorded;
 use crate::access::{Caller, Credential};
 use crate::central::audit::Durability;
-use crate::central::sessions::Origin;
+use crate::central::sessions::{Origin, Unrefreshed};
 use crate::central::state::Central;
 use crate::model::audit::{AuditDecision, AuditKind, AuditOutcome, AuditRecord};
 use crate::model::session::{Account, Login, Me, PasswordChange, Refresh, Tokens};
@@ -72,9 +73,29 @@ pub async fn login(
 /// The next tokens of a session.
 pub async fn refresh(
     State(central): State<Arc<Central>>,
+    Asked(record): Asked,
     Strict(refresh): Strict<Refresh>,
 ) -> Result<Secret<Tokens>, Failure> {
-    central.refresh(refresh.refresh_token).await.map(secret)
+    let failure = match central.refresh(refresh.refresh_token).await {
+        Ok(tokens) => return Ok(secret(tokens)),
+        Err(Unrefreshed::Refused(failure)) => failure,
+        // The one refusal that somebody has to look into.
+        Err(Unrefreshed::Reused { session, user, email, failure }) => {
+            let mut record = AuditRecord {
+                kind: Some(AuditKind::Login),
+                user: Some(email.to_string()),
+                user_id: Some(user.to_string()),
+                credential: Some(format!("session:{session}")),
+                verb: Some("refresh".to_owned()),
+                decision: Some(AuditDecision::Denied),
+                ..record
+            };
+            recorded::refused(&mut record, &failure);
+            central.audit.note(record, Durability::Strict).await?;
+            failure
+        }
+    };
+    Err(failure)
 }
 
 /// Ends the session of the caller.

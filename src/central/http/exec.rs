@@ -1,6 +1,7 @@
 //! `POST /clusters/{name}/exec`: a command whose whole input is in the request.
 
 use std::convert::Infallible;
+use std::io;
 use std::sync::Arc;
 
 use axum::Extension;
@@ -10,22 +11,27 @@ use axum::response::{IntoResponse as _, Response};
 use bytes::Bytes;
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, header};
+use http_body_util::BodyExt as _;
+use tokio::sync::oneshot;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::admission::{self, Refused};
+use super::body::Room;
 use super::clusters::{self, InPath};
 use super::exec_guarded::Guarded;
 use super::json::without_value;
+use super::removable::Removable;
 use super::{body, exec_files, exec_stream, recorded};
-use crate::access::Authorized;
+use crate::access::{Authorized, Share};
 use crate::central::audit::Durability;
 use crate::central::callers::Identified;
 use crate::central::directory::Entry;
+use crate::central::listen::Hangup;
 use crate::central::route::{self, Unanswered};
-use crate::central::state::Central;
+use crate::central::state::{Central, MAX_COMMANDS};
 use crate::model::audit::{AuditDecision, AuditKind, AuditRecord};
 use crate::model::exec::{CHUNK_BYTES, Stdin};
-use crate::model::{Announced, ClusterId, ErrorCode, ExecRequest, Failure, FileTree};
+use crate::model::{Announced, ClusterId, ErrorCode, ExecRequest, Failure, FileTree, UserId};
 use crate::tunnel::exec::{ExecCall, ExecInput, ExecStart};
 
 /// Runs the command and streams what it writes: JSON lines, or with `Accept: text/plain` the bytes themselves.
@@ -33,13 +39,23 @@ pub async fn run(
     State(central): State<Arc<Central>>,
     Extension(identified): Extension<Identified>,
     name: InPath,
-    Asked(record): Asked,
+    Asked(mut record): Asked,
+    OwnConnection(connection): OwnConnection,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Failure> {
-    let mut request = parse(&body::read(body, body::COMMAND).await?)?;
-    let files = exec_files::take_contents(&mut request)?;
     let name = clusters::named(name)?;
+    record.cluster = Some(name.clone());
+    // A body is read for those alone who may do something in the cluster.
+    if let Err(failure) = clusters::find(&central, &name, identified.caller.clone()).await {
+        body::discard(body).await;
+        return Err(refuse(&central, record, failure.into()).await);
+    }
+    let (mut request, room) = {
+        let (body, room) = body::read(body, body::COMMAND).await?;
+        (parse(&body)?, room)
+    };
+    let files = exec_files::take_contents(&mut request)?;
     if request.tty.is_some() {
         let detail =
             "\"tty\" needs the WebSocket at this path: what is typed, and the size of the window, come in messages";
@@ -58,17 +74,35 @@ pub async fn run(
         running.output.traffic().came(bytes.len());
     }
     let feeder = (input.is_some() || !files.is_empty())
-        .then(|| AbortOnDropHandle::new(tokio::spawn(feed(running.input, files, input))));
+        .then(|| AbortOnDropHandle::new(tokio::spawn(feed(running.input, files, input, room))));
     let stream = exec_stream::Source { output: running.output, _feeder: feeder };
     if accepts_text(&headers) {
-        let mut response = Body::new(exec_stream::raw(stream)).into_response();
+        let mut response = removable(exec_stream::raw(stream), running.stalled, connection).into_response();
         response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
         response.headers_mut().insert(header::TRAILER, HeaderValue::from_static(exec_stream::EXIT_CODE));
         return Ok(response);
     }
-    let mut response = Body::new(exec_stream::ndjson(stream)).into_response();
+    let mut response = removable(exec_stream::ndjson(stream), running.stalled, connection).into_response();
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/x-ndjson"));
     Ok(response)
+}
+
+/// The body of an answer whose client may take nothing more of it one day, and whose connection is closed then if it is
+/// for this answer alone.
+fn removable(
+    output: impl http_body::Body<Data = Bytes, Error = io::Error> + Send + 'static,
+    stalled: oneshot::Receiver<()>,
+    connection: Option<Hangup>,
+) -> Body {
+    let (body, remove) = Removable::new(output.boxed_unsync());
+    tokio::spawn(async move {
+        // When the command is over, so is this task.
+        if stalled.await.is_ok() {
+            remove();
+            connection.iter().for_each(Hangup::hang_up);
+        }
+    });
+    Body::new(body)
 }
 
 /// What the audit log says of a command from the start, but for the command itself.
@@ -86,6 +120,17 @@ impl<S: Sync> FromRequestParts<S> for Asked {
     }
 }
 
+/// The connection of a request that has one to itself.
+pub struct OwnConnection(Option<Hangup>);
+
+impl<S: Sync> FromRequestParts<S> for OwnConnection {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
+        Ok(Self(Hangup::of(&parts.extensions, parts.version)))
+    }
+}
+
 /// A command that was started.
 pub struct Running {
     /// Its input.
@@ -94,6 +139,8 @@ pub struct Running {
     pub files: Announced,
     /// Its output, for as long as the caller may have it.
     pub output: Guarded,
+    /// Hears when its client takes nothing more of the output.
+    pub stalled: oneshot::Receiver<()>,
 }
 
 /// The one way to a command, for both transports: find the cluster, authorise, refuse what is certain to fail, record,
@@ -107,15 +154,11 @@ pub async fn start(
     stdin: bool,
 ) -> Result<Running, Failure> {
     record.cluster = Some(cluster.to_owned());
-    let (entry, cluster, files) = match admit(central, cluster, identified, &request, &mut record).await {
-        Ok(found) => found,
-        Err(Refused { failure, logged }) => {
-            recorded::refused(&mut record, &failure);
-            record.detail = Some(logged);
-            central.audit.note(record, Durability::Strict).await?;
-            return Err(failure);
-        }
-    };
+    let Admitted { entry, cluster, files, share } =
+        match admit(central, cluster, identified, &request, &mut record).await {
+            Ok(found) => found,
+            Err(refused) => return Err(refuse(central, record, refused).await),
+        };
     let mut trail = central.audit.begin(record, Durability::Strict).await?;
     let rules = cluster.rights().rules().clone();
     let start = ExecStart {
@@ -133,8 +176,8 @@ pub async fn start(
         Ok(ExecCall { input, output, cancel, rights }) => {
             let files = Announced::of(start.files.as_ref());
             let call = (output, rights, cancel);
-            let output = Guarded::new(central, identified.clone(), &entry.name, rules, trail, call);
-            Ok(Running { input, files, output })
+            let (output, stalled) = Guarded::new(central, identified.clone(), &entry.name, rules, trail, share, call);
+            Ok(Running { input, files, output, stalled })
         }
         Err(Unanswered { outcome, failure }) => {
             trail.ended(outcome, Some(&failure.detail));
@@ -143,14 +186,30 @@ pub async fn start(
     }
 }
 
-/// The cluster of a command that may be started.
+/// Records a command that is not started; the answer to it.
+async fn refuse(central: &Central, mut record: AuditRecord, refused: Refused) -> Failure {
+    let Refused { failure, logged } = refused;
+    recorded::refused(&mut record, &failure);
+    record.detail = Some(logged);
+    central.audit.note(record, Durability::Strict).await.err().unwrap_or(failure)
+}
+
+/// A command that may be started.
+struct Admitted {
+    entry: Entry,
+    cluster: Authorized<ClusterId>,
+    files: Option<FileTree>,
+    share: Share<(UserId, ClusterId)>,
+}
+
+/// Whether a command may be started.
 async fn admit(
     central: &Central,
     cluster: &str,
     identified: &Identified,
     request: &ExecRequest,
     record: &mut AuditRecord,
-) -> Result<(Entry, Authorized<ClusterId>, Option<FileTree>), Refused> {
+) -> Result<Admitted, Refused> {
     let (entry, cluster) = clusters::find(central, cluster, identified.caller.clone()).await?;
     request.validate()?;
     record.namespace.clone_from(&request.namespace);
@@ -164,7 +223,13 @@ async fn admit(
     }
     admission::permit(&command, &cluster, request.namespace.as_deref())?;
     record.decision = Some(AuditDecision::Allowed);
-    Ok((entry, cluster, files))
+    let share = central.shares.take((identified.caller.user_id(), *cluster.subject())).ok_or_else(|| {
+        let detail = format!(
+            "you run {MAX_COMMANDS} commands in this cluster at once, which is the most: try again when some have ended"
+        );
+        Failure::new(ErrorCode::TooManyRequests, detail)
+    })?;
+    Ok(Admitted { entry, cluster, files, share })
 }
 
 /// The request, strictly.
@@ -180,7 +245,7 @@ fn accepts_text(headers: &HeaderMap) -> bool {
     accept.split(',').any(|kind| kind.split(';').next().is_some_and(|k| k.trim().eq_ignore_ascii_case("text/plain")))
 }
 
-async fn feed(input: ExecInput, files: Vec<Bytes>, stdin: Option<Bytes>) {
+async fn feed(input: ExecInput, files: Vec<Bytes>, stdin: Option<Bytes>, room: Room) {
     for bytes in files {
         if !exec_files::send(&input, bytes).await {
             return;
@@ -194,6 +259,7 @@ async fn feed(input: ExecInput, files: Vec<Bytes>, stdin: Option<Bytes>) {
         }
         input.finish().await;
     }
+    drop(room);
     // The call would be seen as over when its input is dropped; its owner aborts this task when it is.
     std::future::pending::<()>().await;
 }

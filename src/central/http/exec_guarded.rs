@@ -2,49 +2,66 @@
 
 use std::sync::{Arc, OnceLock};
 
+use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::recorded;
+use crate::access::Share;
 use crate::central::audit::{Audit, Traffic, Trail};
 use crate::central::callers::Identified;
 use crate::central::state::Central;
+use crate::central::taking::Taking;
 use crate::kubernetes::request_info::RequestInfo;
 use crate::kubernetes::target::Target;
 use crate::model::audit::{AuditDecision, AuditKind, AuditOutcome, AuditRecord};
-use crate::model::{ApiCall, ClusterName, ClusterRules, ExecEnd, ExecOutput, Failure, RequestId};
+use crate::model::{ApiCall, ClusterId, ClusterName, ClusterRules, ExecEnd, ExecOutput, Failure, RequestId, UserId};
 use crate::tunnel::exec::{ExecEvent, ExecRights, ExecStream};
 
-/// The output of a command that is ended when its caller may not run it any more, also while nobody reads. The agent
-/// hears of rights that change on the way.
+/// The output of a command that is ended when its caller may not run it any more, also while nobody reads, or takes nothing of
+/// it for long. The agent hears of rights that change on the way.
 pub struct Guarded {
     output: ExecStream,
     trail: Trail,
     audit: Audit,
     why: Arc<OnceLock<&'static str>>,
+    taking: Arc<Taking>,
+    _share: Share<(UserId, ClusterId)>,
     _watch: AbortOnDropHandle<()>,
 }
 
 impl Guarded {
-    /// Watches over a command that was `told` these rules when it was started.
+    /// Watches over a command that was `told` these rules when it was started. The receiver hears when its client takes
+    /// nothing more of the output, so that nobody asks for it.
     pub fn new(
         central: &Arc<Central>,
         identified: Identified,
         cluster: &ClusterName,
         told: ClusterRules,
         trail: Trail,
+        share: Share<(UserId, ClusterId)>,
         (output, rights, cancel): (ExecStream, ExecRights, CancellationToken),
-    ) -> Self {
+    ) -> (Self, oneshot::Receiver<()>) {
         let audit = central.audit.clone();
         let (central, cluster, why) = (central.clone(), cluster.clone(), Arc::new(OnceLock::new()));
+        let taking = Arc::new(Taking::new());
+        let (tell, stalled) = oneshot::channel();
         let watch = tokio::spawn({
-            let why = why.clone();
+            let (why, taking) = (why.clone(), taking.clone());
             async move {
-                let _ = why.set(central.until_revoked(&identified, &cluster, told, &rights).await);
+                let reason = tokio::select! {
+                    reason = central.until_revoked(&identified, &cluster, told, &rights) => reason,
+                    () = taking.stalled() => "the client took nothing of the output for 5 minutes",
+                };
+                let _ = why.set(reason);
                 cancel.cancel();
+                // A client that reads hears why.
+                taking.stalled().await;
+                let _ = tell.send(());
             }
         });
-        Self { output, trail, audit, why, _watch: AbortOnDropHandle::new(watch) }
+        let _watch = AbortOnDropHandle::new(watch);
+        (Self { output, trail, audit, why, taking, _share: share, _watch }, stalled)
     }
 
     /// Where the bytes of the command are counted.
@@ -54,12 +71,14 @@ impl Guarded {
 
     /// The next piece; `None` after the end.
     pub async fn next(&mut self) -> Option<ExecOutput> {
+        self.taking.taken();
         let output = loop {
             match self.output.next().await? {
                 ExecEvent::Output(output) => break output,
                 ExecEvent::ApiCall(call) => self.note(&call).await,
             }
         };
+        self.taking.gave();
         Some(match output {
             ExecOutput::End(end) => ExecOutput::End(self.ended(end)),
             ExecOutput::Stdout(data) => {
@@ -127,6 +146,14 @@ impl Guarded {
             recorded::about(&mut record, &info);
         }
         self.audit.note_done(record).await;
+    }
+}
+
+impl Drop for Guarded {
+    fn drop(&mut self) {
+        if let Some(why) = self.why.get() {
+            self.trail.ended(AuditOutcome::Cut, Some(why));
+        }
     }
 }
 

@@ -123,7 +123,7 @@ async fn first_message(socket: &mut WebSocket) -> Result<Option<ExecRequest>, Fa
 /// Carries both directions until the command or the client is gone; dropping the call ends the command.
 async fn relay(running: Running, id: &RequestId, socket: WebSocket) -> Result<(), axum::Error> {
     let (mut sink, mut stream) = socket.split();
-    let Running { input, files, mut output } = running;
+    let Running { input, files, mut output, stalled } = running;
     let traffic = output.traffic().clone();
     let held_up = AtomicBool::new(false);
     tokio::select! {
@@ -135,6 +135,8 @@ async fn relay(running: Running, id: &RequestId, socket: WebSocket) -> Result<()
                 refuse(&mut sink, &failure, id).await?;
             }
         },
+        // The client takes nothing more.
+        Ok(()) = stalled => return Ok(()),
     }
     drop((input, output));
     linger(stream).await;

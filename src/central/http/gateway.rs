@@ -89,11 +89,10 @@ pub async fn serve(State(central): State<Arc<Central>>, request: Request) -> Res
 
 /// Records a request that may go on: it does when that is done.
 async fn begin(central: &Central, allowed: &Allowed, record: AuditRecord) -> Result<Trail, Status> {
-    // A question about one's own rights changes nothing, though it is a `create`.
-    let durability = match allowed.is_plain_read || allowed.review.is_some() {
-        true => central.audit.reads(),
-        false => Durability::Strict,
-    };
+    // A question about one's own rights changes nothing, though it is a `create`. What is done on a connection with
+    // another protocol is not known.
+    let is_read = (allowed.is_plain_read || allowed.review.is_some()) && allowed.upgrade.is_none();
+    let durability = if is_read { central.audit.reads() } else { Durability::Strict };
     central.audit.begin(record, durability).await.map_err(|failure| Status::of(&failure))
 }
 
@@ -260,12 +259,11 @@ fn enter(
     entry: &Entry,
     needed: Vec<Attributes>,
 ) -> Result<Place, Status> {
-    // With HTTP/2 there are other requests on the connection.
-    let connection = request.extensions().get::<Hangup>().filter(|_| request.version() < Version::HTTP_2);
-    central.running.enter(identified, cluster, &entry.name, needed, connection.cloned()).map_err(|full| {
-        // Others of these requests end: to try again helps.
-        Status::of(&Failure::new(ErrorCode::TooManyRequests, full.to_string())).retry_after(1)
-    })
+    let connection = Hangup::of(request.extensions(), request.version());
+    central
+        .running
+        .enter(identified, cluster, &entry.name, needed, connection)
+        .map_err(|full| Status::of(&Failure::new(ErrorCode::TooManyRequests, full.to_string())))
 }
 
 /// What central makes of the headers of an answer.

@@ -5,6 +5,7 @@ use serde::de::DeserializeOwned;
 
 use super::body;
 use super::told::{Note, Told};
+use crate::access::Caller;
 use crate::model::{ErrorCode, Failure};
 
 /// A body that was understood.
@@ -15,7 +16,8 @@ impl<T: DeserializeOwned + Told, S: Sync> FromRequest<S> for Strict<T> {
 
     async fn from_request(request: Request, _: &S) -> Result<Self, Failure> {
         let note = request.extensions().get::<Note>().cloned();
-        let bytes = body::read(request.into_body(), body::FORM).await?;
+        let limit = if request.extensions().get::<Caller>().is_some() { body::FORM } else { body::PUBLIC };
+        let (bytes, _room) = body::read(request.into_body(), limit).await?;
         let value: T = serde_json::from_slice(&bytes).map_err(|error| {
             let detail = format!("the request is not valid: {}", without_value(&error));
             Failure::new(ErrorCode::InvalidRequest, detail)

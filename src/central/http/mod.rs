@@ -22,6 +22,7 @@ mod json;
 mod openapi;
 mod operations;
 mod recorded;
+mod removable;
 mod roles;
 mod routes;
 mod tokens;

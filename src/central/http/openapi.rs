@@ -128,7 +128,7 @@ fn failures(operation: &Operation) -> Vec<ErrorCode> {
         failures.extend([ErrorCode::TooLarge, ErrorCode::Timeout]);
     }
     if operation.right != Right::Public || operation.request.is_some() {
-        failures.push(ErrorCode::Unavailable);
+        failures.extend([ErrorCode::Unavailable, ErrorCode::TooManyRequests]);
     }
     failures
 }

@@ -28,7 +28,8 @@ pub async fn begin(
     Asked(record): Asked,
     body: Body,
 ) -> Result<Json<Operation>, Failure> {
-    let request = parse(&body::read(body, body::COMMAND).await?)?;
+    let (body, _room) = body::read(body, body::COMMAND).await?;
+    let request = parse(&body)?;
     let mut record = AuditRecord { kind: Some(AuditKind::Operation), ..record };
     record.namespace.clone_from(&request.namespace);
     let admitted = admit(&central, &request, &caller, &mut record).await;

@@ -156,6 +156,18 @@ fn table() -> Table {
                 .fails(&[NotFound, Conflict]),
             put(users::set_roles),
         ),
+        (
+            get_("/admin/users/{id}/tokens", Admin, "The API tokens of a user")
+                .gives::<ApiTokenList>(200)
+                .fails(&[NotFound]),
+            get(users::tokens),
+        ),
+        (
+            delete_("/admin/users/{id}/tokens/{token}", Admin, "Revoke an API token of a user")
+                .gives_nothing(204)
+                .fails(&[NotFound]),
+            delete(users::revoke_token),
+        ),
         (get_("/admin/roles", Admin, "All roles").gives::<RoleList>(200), get(roles::list)),
         (
             post_("/admin/roles", Admin, "Make a role").takes::<RoleSpec>().gives::<Role>(201).fails(&[Conflict]),

@@ -1,4 +1,4 @@
-//! `/admin/users`.
+//! `/admin/users`, and their API tokens.
 
 use std::sync::Arc;
 
@@ -11,7 +11,9 @@ use super::auth::{Secret, secret};
 use super::json::Strict;
 use crate::access::Caller;
 use crate::central::state::Central;
+use crate::central::tokens::no_such_token;
 use crate::central::users::UserRef;
+use crate::model::token::ApiTokenList;
 use crate::model::user::{CreatedUser, NewUser, UserChange, UserList, UserRoles};
 use crate::model::{Failure, User};
 
@@ -67,4 +69,20 @@ pub async fn delete(
     id: InPath,
 ) -> Result<StatusCode, Failure> {
     central.delete_user(&admin, user(id)?).await.map(|()| StatusCode::NO_CONTENT)
+}
+
+/// The valid API tokens of a user.
+pub async fn tokens(State(central): State<Arc<Central>>, id: InPath) -> Result<Json<ApiTokenList>, Failure> {
+    Ok(Json(ApiTokenList { tokens: central.api_tokens_of(user(id)?).await? }))
+}
+
+/// One token less.
+pub async fn revoke_token(
+    State(central): State<Arc<Central>>,
+    Extension(admin): Extension<Caller>,
+    path: Result<Path<(String, String)>, PathRejection>,
+) -> Result<StatusCode, Failure> {
+    let Ok(Path((id, token))) = path else { return Err(no_such_token()) };
+    let token = token.parse().map_err(|_| no_such_token())?;
+    central.revoke_api_token_of(&admin, UserRef::parse(&id)?, token).await.map(|()| StatusCode::NO_CONTENT)
 }

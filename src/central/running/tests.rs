@@ -52,28 +52,14 @@ fn state() -> State {
         cut: CancellationToken::new(),
         why: OnceLock::new(),
         connection: None,
-        since: Instant::now(),
-        gave: AtomicU64::new(0),
+        release: Mutex::default(),
+        taking: Taking::new(),
     }
 }
 
 fn place(running: &Running) -> Place {
     let (user, cluster) = (UserId::generate(), ClusterId::generate());
     Place { running: running.clone(), shown: TokenHash::of("x"), user, cluster, id: 0, state: Arc::new(state()) }
-}
-
-#[test]
-fn a_client_that_takes_what_it_is_given_is_not_stalled() {
-    let place = place(&Running::default());
-    let stalled = || place.state.is_stalled(Duration::from_millis(20));
-    std::thread::sleep(Duration::from_millis(40));
-    assert!(!stalled(), "nothing was given, so nothing can be taken");
-    place.gave();
-    assert!(!stalled());
-    std::thread::sleep(Duration::from_millis(40));
-    assert!(stalled());
-    place.taken();
-    assert!(!stalled(), "it waits for more");
 }
 
 #[test]
@@ -84,4 +70,23 @@ fn the_first_reason_is_the_one_that_counts() {
     place.state.end("two");
     assert!(place.cut().is_cancelled());
     assert_eq!(place.why(), Some("one"));
+}
+
+#[test]
+fn what_a_request_holds_is_dropped_when_it_is_cut() {
+    let place = place(&Running::default());
+    let (state, held) = (place.state.clone(), Arc::new(()));
+    let releasing = place.releasing();
+    // Its place is among what it holds.
+    let holds = (place, held.clone());
+    releasing.by(move || drop(holds));
+    state.let_go();
+    assert_eq!(Arc::strong_count(&held), 1);
+    state.let_go();
+
+    // It was cut before it could say how.
+    state.end("why");
+    let late = held.clone();
+    Releasing(state).by(move || drop(late));
+    assert_eq!(Arc::strong_count(&held), 1);
 }

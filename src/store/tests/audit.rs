@@ -14,6 +14,7 @@ on_both! {
     outcomes_are_found_and_joined
     pages_follow_one_another
     what_is_left_open_is_seen_once
+    a_writer_that_comes_back_is_not_settled
     old_rows_go_from_the_front_and_the_rest_verifies
     all_columns_come_back_as_they_were
 }
@@ -217,6 +218,24 @@ async fn what_is_left_open_is_seen_once(db: Db) {
     assert!(step.ids.is_empty());
     db.write(|c| audit::mark_settled(c, "w")).await.unwrap();
     assert!(db.read(move |c| audit::silent_since(c, later())).await.unwrap().is_empty());
+}
+
+/// Another central took it for gone while it only could not reach the database.
+async fn a_writer_that_comes_back_is_not_settled(db: Db) {
+    let mut rows = Rows::start(&db).await;
+    let silent = async || {
+        let later = Timestamp::now() + SignedDuration::from_secs(60);
+        db.read(move |c| audit::silent_since(c, later)).await.unwrap()
+    };
+    let settle = async || db.write(|c| audit::mark_settled(c, "w")).await.unwrap();
+    settle().await;
+    assert!(silent().await.is_empty());
+    rows.add(Phase::Begin, record(|_| {}));
+    rows.write().await;
+    assert_eq!(silent().await, ["w"], "it has written");
+    settle().await;
+    db.write(|c| audit::beat(c, "w", now())).await.unwrap();
+    assert_eq!(silent().await, ["w"], "it has said that it lives");
 }
 
 async fn old_rows_go_from_the_front_and_the_rest_verifies(db: Db) {

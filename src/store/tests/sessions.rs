@@ -85,6 +85,10 @@ async fn a_token_is_rotated_and_its_successor_too(db: Db) {
     assert_eq!(rotate(&db, "t2", 2, "t3", 200).await, rotated);
     assert_eq!(rotate(&db, "t3", 3, "t4", EXPIRES - 1).await, rotated);
     assert_eq!(rotate(&db, "nosuch", 1, "x", 1).await, Rotation::Unknown);
+    for (token, known) in [("t1", true), ("t4", true), ("nosuch", false)] {
+        let knows = db.read(move |c| sessions::knows(c, &hash(token), at(EXPIRES - 1))).await;
+        assert_eq!(knows.unwrap(), known, "{token}");
+    }
     assert!(is_live(&db, session, 500).await);
 }
 
@@ -107,7 +111,8 @@ async fn a_stolen_token_ends_the_session(db: Db) {
     let (session, other) = (login(&db, ann, "t1").await, login(&db, ann, "o1").await);
     rotate(&db, "t1", 1, "t2", 100).await;
     let version = db.policy_version().await;
-    assert_eq!(rotate(&db, "t1", 2, "x", 110).await, Rotation::Reused { session, user: ann });
+    let reused = Rotation::Reused { session, user: ann, email: email("ann") };
+    assert_eq!(rotate(&db, "t1", 2, "x", 110).await, reused);
     assert_eq!(db.policy_version().await, version + 1);
     assert!(!is_live(&db, session, 110).await && is_live(&db, other, 110).await);
     for token in ["t1", "t2", "x"] {

@@ -12,6 +12,7 @@ on_both! {
     a_user_has_one_valid_token_of_a_name
     an_api_token_can_do_what_its_owner_still_can
     an_api_token_is_revoked_by_its_owner_only
+    all_api_tokens_of_a_user_are_revoked_at_once
     agent_tokens_are_listed_the_oldest_first
     a_cluster_has_two_valid_tokens_at_most
     parallel_creations_do_not_pass_the_limit
@@ -116,6 +117,22 @@ async fn an_api_token_is_revoked_by_its_owner_only(db: Db) {
     assert_not_found(revoke(ann, TokenId::generate()).await);
     revoke(ann, token.id).await.unwrap();
     assert_not_found(revoke(ann, token.id).await);
+}
+
+async fn all_api_tokens_of_a_user_are_revoked_at_once(db: Db) {
+    let (ann, bob) = (db.user("ann", &[]).await, db.user("bob", &[]).await);
+    for (user, secret, name, expires) in
+        [(ann, "1", "a", 50), (ann, "2", "b", 50), (ann, "3", "old", 5), (bob, "4", "a", 50)]
+    {
+        create(&db, user, secret, &api_token(name, &[], 0, expires)).await.unwrap();
+    }
+    let revoke = || db.write(move |c| api_tokens::revoke_of_user(c, ann, at(10)));
+    assert_eq!((revoke().await.unwrap(), revoke().await.unwrap()), (2, 0));
+    let valid = |secret: &'static str| db.read(move |c| callers::by_api_token(c, &hash(secret), at(11)));
+    for ended in ["1", "2"] {
+        assert_eq!(valid(ended).await.unwrap(), None);
+    }
+    assert!(valid("4").await.unwrap().is_some());
 }
 
 fn agent_token(created: i64, expires: Option<i64>) -> AgentToken {

@@ -38,6 +38,12 @@ fn nothing_reaches_the_cluster_unrecorded() {
     let command = stack.run(&["kubectl", "-n", ns, "create", "configmap", "lost"]).expect(6);
     assert!(command.err().contains("could not be recorded in the audit log"), "{}", command.err());
     run(central.through(Some(ns)).args(["get", "secrets"]), b"").expect(1);
+    // What another protocol would carry is not known, even where it is asked for by a verb that reads.
+    let mut upgrade = central.curl();
+    upgrade.args(["--http1.1", "--header", "Connection: Upgrade", "--header", "Upgrade: websocket"]);
+    upgrade.args(["--output", "/dev/null", "--write-out", "%{http_code}"]);
+    let url = format!("{}/clusters/dev/k8s/api/v1/namespaces/{ns}/pods", central.url);
+    assert_eq!(run(upgrade.arg(url), b"").expect(0).out(), "503");
     assert_eq!(namespace.kubectl(&["get", "configmap", "lost", "--ignore-not-found"], ""), "");
     // Plain reads go on, and are recorded when the database is back.
     run(central.through(Some(ns)).args(["get", "pods"]), b"").expect(0);
@@ -55,6 +61,20 @@ fn nothing_reaches_the_cluster_unrecorded() {
         assert!(ended.status == Some(201) || ended.outcome == Some(AuditOutcome::Refused), "{ended:?}");
     }
     run(central.mk8s().args(["audit", "verify"]), b"").expect(0);
+}
+
+/// Anyone may send a token that nobody knows: it takes no turn at writing from those who have one.
+#[test]
+fn a_refresh_token_that_nobody_knows_is_refused_without_writing() {
+    let central = Central::start();
+    let refresh =
+        |token: &str| central.post("/auth/refresh", "", &serde_json::json!({ "refresh_token": token })).status;
+    let known = central.admin().text("refresh_token");
+    let lock = Lock::take(&central);
+    assert_eq!(refresh("mk8s_refresh_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"), 401);
+    assert_eq!(refresh(&known), 503);
+    drop(lock);
+    wait_for("the database", PATIENCE, || (refresh(&known) == 200).then_some(()));
 }
 
 #[test]

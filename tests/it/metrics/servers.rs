@@ -1,8 +1,10 @@
 //! The listener: what it serves and to whom, and what it says of a server that cannot serve.
 
 use std::fs;
-use std::io::Write as _;
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
 use std::process::Command;
+use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
 
@@ -57,6 +59,30 @@ fn without_encryption_of_central_it_has_none_either() {
     let plain = format!("http://localhost:{}/metrics", Listener::of(&mut central.process).0);
     let text = run(Command::new("curl").args(["--silent", "--fail", &plain]), b"").expect(0).out();
     assert!(text.contains("mk8s_ready 1") && !text.contains("certificate_not_after"), "{text}");
+}
+
+/// Any pod may ask, and none may keep the probes out.
+#[test]
+fn one_address_has_a_few_connections_and_silence_ends_them() {
+    let mut central = Central::start_in(files("tls: {mode: 'off'}\n"), &[]);
+    let port = Listener::of(&mut central.process).0;
+    let connect = || {
+        let stream = TcpStream::connect(("127.0.0.1", port)).expect("connect");
+        stream.set_read_timeout(Some(Duration::from_secs(15))).expect("timeout");
+        stream
+    };
+    let mut silent: Vec<_> = (0..8).map(|_| connect()).collect();
+    for stream in &mut silent[..4] {
+        stream.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").expect("write");
+    }
+    let since = Instant::now();
+    let ended = |mut stream: TcpStream| stream.read_to_end(&mut Vec::new()).is_ok();
+    assert!(ended(connect()) && since.elapsed() < Duration::from_secs(5), "one more is closed at once");
+    for stream in silent {
+        assert!(ended(stream), "a connection on which nothing is asked stays");
+    }
+    let plain = format!("http://localhost:{port}/health");
+    run(Command::new("curl").args(["--silent", "--fail", &plain]), b"").expect(0);
 }
 
 #[test]

@@ -11,6 +11,7 @@ use http::header::CONTENT_LENGTH;
 use http_body::{Body as _, Frame, SizeHint};
 
 use crate::central::audit::Trail;
+use crate::central::http::removable::Removable;
 use crate::central::running::Place;
 use crate::kubernetes::headers;
 use crate::model::audit::AuditOutcome;
@@ -30,9 +31,12 @@ impl Running {
     pub fn answer(answer: Response<AnswerBody>, place: Place, trail: Trail) -> Response<Body> {
         let left = answer.headers().get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
         answer.map(|inner| {
+            let releasing = place.releasing();
             let mut running = Self { inner, place, trail, left };
             running.note_end();
-            Body::new(running)
+            let (body, remove) = Removable::new(running);
+            releasing.by(remove);
+            Body::new(body)
         })
     }
 
@@ -49,12 +53,12 @@ impl http_body::Body for Running {
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<io::Result<Frame<Bytes>>>> {
         // The server asks for more when what it has is on its way.
-        self.place.taken();
+        self.place.taking().taken();
         let frame = Pin::new(&mut self.inner).poll_frame(cx);
         match frame {
             Poll::Pending => Poll::Pending,
             Poll::Ready(Some(Ok(mut frame))) => {
-                self.place.gave();
+                self.place.taking().gave();
                 if let Some(data) = frame.data_ref() {
                     self.trail.traffic().went(data.len());
                     self.left = self.left.map(|left| left.saturating_sub(data.len() as u64));
@@ -71,9 +75,8 @@ impl http_body::Body for Running {
                 Poll::Ready(None)
             }
             Poll::Ready(Some(Err(error))) => {
-                match self.place.why() {
-                    Some(why) => self.trail.ended(AuditOutcome::Cut, Some(why)),
-                    None => self.trail.ended(AuditOutcome::Lost, None),
+                if self.place.why().is_none() {
+                    self.trail.ended(AuditOutcome::Lost, None);
                 }
                 Poll::Ready(Some(Err(io::Error::other(error))))
             }
@@ -86,5 +89,13 @@ impl http_body::Body for Running {
 
     fn size_hint(&self) -> SizeHint {
         self.inner.size_hint()
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        if let Some(why) = self.place.why() {
+            self.trail.ended(AuditOutcome::Cut, Some(why));
+        }
     }
 }

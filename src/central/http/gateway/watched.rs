@@ -24,8 +24,8 @@ impl<'a, T> Watched<'a, T> {
 
     fn saw<R>(&self, written: Poll<R>) -> Poll<R> {
         match written {
-            Poll::Pending => self.place.gave(),
-            Poll::Ready(_) => self.place.taken(),
+            Poll::Pending => self.place.taking().gave(),
+            Poll::Ready(_) => self.place.taking().taken(),
         }
         written
     }
