@@ -90,6 +90,12 @@ pub enum CentralError {
     /// The database.
     #[error("cannot use the database: {0} (`database.url` names it)")]
     Store(#[from] store::Error),
+    /// There is no database, where there has to be one.
+    #[error(
+        "there is no database {}: no central has started with this configuration (central may have `data_dir` or \
+         `database.url` from a variable)", .0.display()
+    )]
+    NoDatabase(PathBuf),
     /// A key for access tokens.
     #[error("cannot use the key {}: {error} (`auth.signing_key_file` and `auth.accepted_key_files` name keys)", .file.display())]
     Key {

@@ -1,9 +1,10 @@
 //! The way back in for an operator of central's own machine: whoever can read the configuration and the database gets an
 //! admin who can log in, whatever was forgotten, disabled, demoted or blocked.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
+use secrecy::ExposeSecret as _;
 
 use super::CentralError;
 use super::bootstrap::{INITIAL_PASSWORD, replace_private};
@@ -26,10 +27,14 @@ pub struct Recovered {
 /// its sessions and API tokens. Centrals that run notice it.
 ///
 /// # Errors
-/// When the configuration is wrong, or the database does not answer.
+/// When the configuration is wrong, or the database does not answer or was never made.
 pub async fn recover(config: CentralConfig) -> Result<Recovered, CentralError> {
     config.validate()?;
-    let store = Store::open(&config.database_url()?, config.database.connections.into())?;
+    let url = config.database_url()?;
+    if let Some(file) = url.expose_secret().strip_prefix("sqlite://").map(Path::new).filter(|file| !file.exists()) {
+        return Err(CentralError::NoDatabase(file.to_owned()));
+    }
+    let store = Store::open(&url, config.database.connections.into())?;
     store.migrate().await?;
     let password = generate_password().map_err(|error| CentralError::Password(error.to_string()))?;
     let (hasher, failed) = (Hasher::new(COST), |error: HashError| CentralError::Password(error.to_string()));

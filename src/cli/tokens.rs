@@ -66,31 +66,35 @@ async fn create(
 
 async fn list(session: &SessionArgs, args: ListArgs) -> anyhow::Result<Exit> {
     let tokens = session.resolve()?.client().await?.tokens().await?;
-    let columns = Columns::<ApiToken>::default()
+    args.print(&tokens, |token| token.name.clone(), "no tokens yet: mk8s tokens create <name>", &columns())
+}
+
+/// What is shown of API tokens.
+pub fn columns() -> Columns<'static, ApiToken> {
+    Columns::<ApiToken>::default()
         .column("NAME", |token| token.name.clone())
         .column("ROLES", |token| output::roles(&token.roles))
         .column("EXPIRES", |token| output::ahead(token.expires_at))
         .column("LAST USED", |token| output::ago(token.last_used_at))
         .column("ID", |token| token.id.to_string())
-        .wide("CREATED", |token| output::ago(Some(token.created_at)));
-    args.print(&tokens, |token| token.name.clone(), "no tokens yet: mk8s tokens create <name>", &columns)
+        .wide("CREATED", |token| output::ago(Some(token.created_at)))
 }
 
 async fn revoke(session: &SessionArgs, wanted: &str) -> anyhow::Result<Exit> {
     let client = session.resolve()?.client().await?;
-    let token = find(client.tokens().await?, wanted)?;
+    let token = find(client.tokens().await?, wanted, "mk8s tokens list")?;
     client.revoke_token(token.id).await?;
     output::say(&format!("revoked token {:?} ({})", token.name, token.id));
     Ok(Exit::OK)
 }
 
-/// The token with this identifier, or else this name.
-fn find(tokens: Vec<ApiToken>, wanted: &str) -> Result<ApiToken, CliError> {
+/// The token with this identifier, or else this name; if there is none, the hint is where to look.
+pub fn find(tokens: Vec<ApiToken>, wanted: &str, hint: &str) -> Result<ApiToken, CliError> {
     let id: Option<TokenId> = wanted.parse().ok();
     let (by_id, others): (Vec<_>, Vec<_>) = tokens.into_iter().partition(|token| Some(token.id) == id);
     by_id.into_iter().chain(others.into_iter().filter(|token| token.name == wanted)).next().ok_or_else(|| CliError {
-        what: format!("you have no token {wanted:?}"),
-        hint: Some("mk8s tokens list".into()),
+        what: format!("there is no token {wanted:?}"),
+        hint: Some(hint.into()),
         exit: Exit::NOT_FOUND,
     })
 }
@@ -112,8 +116,8 @@ mod tests {
         let (ci, other) = (token("ci"), token("other"));
         let deceitful = token(&ci.id.to_string());
         let all = vec![deceitful, other.clone(), ci.clone()];
-        assert_eq!(find(all.clone(), &ci.id.to_string()).unwrap(), ci);
-        assert_eq!(find(all.clone(), "other").unwrap(), other);
-        assert_eq!(find(all, "nosuch").unwrap_err().exit, Exit(5));
+        assert_eq!(find(all.clone(), &ci.id.to_string(), "").unwrap(), ci);
+        assert_eq!(find(all.clone(), "other", "").unwrap(), other);
+        assert_eq!(find(all, "nosuch", "").unwrap_err().exit, Exit(5));
     }
 }

@@ -5,8 +5,9 @@ use http::Method;
 use super::error::ClientError;
 use super::http::{Client, NOTHING};
 use super::path::segment;
-use crate::model::User;
+use crate::model::token::{ApiToken, ApiTokenList};
 use crate::model::user::{CreatedUser, NewUser, UserChange, UserList, UserRoles};
+use crate::model::{TokenId, User};
 
 impl Client {
     /// All users.
@@ -39,6 +40,18 @@ impl Client {
     #[allow(clippy::missing_errors_doc)]
     pub async fn set_roles(&self, user: &str, roles: &UserRoles) -> Result<User, ClientError> {
         self.call(Method::PUT, &format!("{}/roles", path(user)), Some(roles)).await
+    }
+
+    /// The API tokens of one.
+    #[allow(clippy::missing_errors_doc)]
+    pub async fn tokens_of(&self, user: &str) -> Result<Vec<ApiToken>, ClientError> {
+        self.call(Method::GET, &format!("{}/tokens", path(user)), NOTHING).await.map(|list: ApiTokenList| list.tokens)
+    }
+
+    /// Ends an API token of one.
+    #[allow(clippy::missing_errors_doc)]
+    pub async fn revoke_token_of(&self, user: &str, id: TokenId) -> Result<(), ClientError> {
+        self.tell(Method::DELETE, &format!("{}/tokens/{id}", path(user)), NOTHING).await
     }
 
     /// Removes one.

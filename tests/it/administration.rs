@@ -375,9 +375,34 @@ fn an_operator_gets_in_again() {
     run(&mut recover, b"").expect(0);
     central.get("/auth/me", &token).expect(401);
 
+    // Another database would be of no use.
+    let mut elsewhere = central.client();
+    elsewhere.args(["admin", "recover", "--config"]).arg(central.dir.path().join("central.yaml"));
+    let nowhere = central.dir.path().join("elsewhere");
+    let said = run(elsewhere.env("MK8S_CENTRAL_DATA_DIR", &nowhere), b"");
+    assert!(said.code != 0 && said.err().contains("there is no database"), "{said:?}");
+    assert!(!nowhere.exists());
+
     // Also when it is gone.
     central.api("DELETE", path, &second, None).expect(204);
     run(&mut recover, b"").expect(0);
     let password = std::fs::read_to_string(&file).expect("the password").trim().to_owned();
     central.login("admin@localhost", &password).expect(200);
+}
+
+#[test]
+fn an_admin_sees_and_ends_the_api_tokens_of_a_user() {
+    let central = Central::start();
+    let ann = central.user("ann@example.com", &["viewer"]);
+    let token = central.post("/tokens", &ann, &json!({ "name": "ci" })).expect(201).text("token");
+    let admin = |args: &[&str]| run(central.mk8s().args(["admin", "users", "token"]).args(args), b"");
+    let listed = admin(&["list", "ann@example.com"]).expect(0).out();
+    assert!(listed.contains("ci") && listed.contains("viewer"), "{listed}");
+    central.get("/auth/me", &token).expect(200);
+    let said = admin(&["revoke", "ann@example.com", "ci"]).expect(0).err();
+    assert!(said.contains("revoked token \"ci\"") && said.contains("of ann@example.com"), "{said}");
+    central.get("/auth/me", &token).expect(401);
+    assert_eq!(admin(&["list", "ann@example.com", "-o", "name"]).expect(0).out(), "");
+    assert_fails(&admin(&["revoke", "ann@example.com", "ci"]), 5, &["mk8s admin users token list ann@example.com"]);
+    assert_fails(&admin(&["list", "nobody@example.com"]), 5, &["mk8s admin users list"]);
 }

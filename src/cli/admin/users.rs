@@ -8,6 +8,7 @@ use crate::cli::exit::{Exit, with_hint};
 use crate::cli::output::{self, Columns, ListArgs, OutputArgs};
 use crate::cli::prompt::{PasswordArgs, confirm_deletion};
 use crate::cli::session::SessionArgs;
+use crate::cli::tokens;
 use crate::client::{Client, ClientError};
 use crate::model::email::InvalidEmail;
 use crate::model::user::{NewUser, UserChange, UserRoles};
@@ -49,7 +50,10 @@ pub enum UsersCommand {
         #[arg(long, conflicts_with = "roles")]
         none: bool,
     },
-    /// Keep a user out, at once
+    /// The API tokens of a user
+    #[command(subcommand)]
+    Token(UserTokenCommand),
+    /// Keep a user out, at once; the API tokens of the user end
     Disable {
         /// The email address or the identifier
         #[arg(value_name = "EMAIL")]
@@ -61,7 +65,7 @@ pub enum UsersCommand {
         #[arg(value_name = "EMAIL")]
         user: UserRef,
     },
-    /// Give a user a new password; all sessions of the user end
+    /// Give a user a new password; all sessions and API tokens of the user end
     ResetPassword {
         /// The email address or the identifier
         #[arg(value_name = "EMAIL")]
@@ -77,6 +81,28 @@ pub enum UsersCommand {
         /// Do not ask
         #[arg(long)]
         yes: bool,
+    },
+}
+
+/// What to do with the API tokens of a user.
+#[derive(Subcommand)]
+pub enum UserTokenCommand {
+    /// List the tokens of a user
+    #[command(visible_alias = "ls")]
+    List {
+        /// The email address or the identifier
+        #[arg(value_name = "EMAIL")]
+        user: UserRef,
+        #[command(flatten)]
+        output: ListArgs,
+    },
+    /// End a token, at once
+    Revoke {
+        /// The email address or the identifier
+        #[arg(value_name = "EMAIL")]
+        user: UserRef,
+        /// Its identifier or its name
+        token: String,
     },
 }
 
@@ -113,6 +139,7 @@ pub async fn run(session: &SessionArgs, command: UsersCommand) -> anyhow::Result
             output::say(&format!("user {} has {}", user.email, output::the_roles(&user.roles)));
             Ok(Exit::OK)
         }
+        UsersCommand::Token(command) => tokens_of(session, command).await,
         UsersCommand::Disable { user } => set_disabled(session, &user, true).await,
         UsersCommand::Enable { user } => set_disabled(session, &user, false).await,
         UsersCommand::ResetPassword { user, password } => {
@@ -120,13 +147,33 @@ pub async fn run(session: &SessionArgs, command: UsersCommand) -> anyhow::Result
             let client = client(session).await?;
             let change = UserChange { disabled: None, password: Some(password.read_new()?) };
             let user = client.change_user(&user.0, &change).await.map_err(not_found)?;
-            output::say(&format!("user {} has a new password; all sessions of the user have ended", user.email));
+            output::say(&format!(
+                "user {} has a new password; all sessions and API tokens of the user have ended",
+                user.email
+            ));
             Ok(Exit::OK)
         }
         UsersCommand::Delete { user, yes } => {
             confirm_deletion("user", &user.0, yes)?;
             client(session).await?.delete_user(&user.0).await.map_err(not_found)?;
             output::say(&format!("deleted user {}", user.0));
+            Ok(Exit::OK)
+        }
+    }
+}
+
+async fn tokens_of(session: &SessionArgs, command: UserTokenCommand) -> anyhow::Result<Exit> {
+    let client = client(session).await?;
+    match command {
+        UserTokenCommand::List { user, output } => {
+            let tokens = client.tokens_of(&user.0).await.map_err(not_found)?;
+            output.print(&tokens, |token| token.name.clone(), "no tokens", &tokens::columns())
+        }
+        UserTokenCommand::Revoke { user, token } => {
+            let hint = format!("mk8s admin users token list {}", user.0);
+            let token = tokens::find(client.tokens_of(&user.0).await.map_err(not_found)?, &token, &hint)?;
+            client.revoke_token_of(&user.0, token.id).await?;
+            output::say(&format!("revoked token {:?} ({}) of {}", token.name, token.id, user.0));
             Ok(Exit::OK)
         }
     }
