@@ -36,7 +36,7 @@ const RECORDS: usize = 1_000_000;
 const READS: usize = 300_000;
 
 /// How many go into one transaction, as central writes them.
-const BATCH: usize = 1024;
+const BATCH: usize = 2048;
 
 pub async fn run() -> anyhow::Result<()> {
     requests().await?;

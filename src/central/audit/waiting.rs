@@ -11,7 +11,7 @@ use super::{Item, QUEUE};
 use crate::store;
 
 /// How many rows go into one transaction.
-const BATCH: usize = 1024;
+const BATCH: usize = 2048;
 
 /// How long rows for which nobody waits may wait for others.
 const LINGER: Duration = Duration::from_millis(250);
