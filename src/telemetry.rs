@@ -2,7 +2,9 @@
 
 use std::io::{IsTerminal, stderr};
 
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
 
 use crate::config::ConfigError;
 use crate::config::log::{self, LogConfig, LogFormat};
@@ -11,15 +13,15 @@ use crate::config::log::{self, LogConfig, LogFormat};
 ///
 /// A level that cannot be parsed was refused by the configuration; should one come here, `info` is used.
 pub fn start(config: &LogConfig) {
-    let filter = EnvFilter::try_new(&config.level).unwrap_or_else(|_| EnvFilter::new("info"));
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(stderr).with_target(false);
+    let targets = config.targets().unwrap_or_else(|| Targets::new().with_default(LevelFilter::INFO));
+    let builder = tracing_subscriber::fmt().with_max_level(LevelFilter::TRACE).with_writer(stderr).with_target(false);
     // They would be told on standard error too, which is what has failed.
     let builder = builder.log_internal_errors(false);
     let colour = stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
     // The only possible error is that a subscriber is there already, which is what was wanted.
     let _ = match config.format {
-        LogFormat::Text => builder.with_ansi(colour).try_init(),
-        LogFormat::Json => builder.json().flatten_event(true).try_init(),
+        LogFormat::Text => builder.with_ansi(colour).finish().with(targets).try_init(),
+        LogFormat::Json => builder.json().flatten_event(true).finish().with(targets).try_init(),
     };
 }
 
