@@ -52,17 +52,22 @@ async fn a_lock_that_another_holds_is_reported_in_time(db: Db) {
             let began = Instant::now();
             let result = store.write(settings::bump_policy_version).await;
             assert_told(&result, began);
-            assert!(matches!(result, Err(Error::Busy)), "{result:?}");
-            began.elapsed()
+            // A machine with much to do may not even have opened the connection by then.
+            assert!(matches!(result, Err(Error::Busy | Error::Unavailable(_))), "{result:?}");
+            (matches!(result, Err(Error::Busy)), began.elapsed())
         });
     }
     let other_store = db.place.open();
     let began = Instant::now();
     let result = other_store.write(settings::bump_policy_version).await;
     assert_told(&result, began);
+    let mut busy = 0;
     while let Some(task) = tasks.join_next().await {
-        assert!(task.unwrap() > Duration::from_millis(1_000), "it waits for a while");
+        let (is_busy, waited) = task.unwrap();
+        assert!(waited > Duration::from_millis(1_000), "it waits for a while");
+        busy += usize::from(is_busy);
     }
+    assert!(busy > 0, "whoever waits for the lock hears that it is another's");
     db.policy_version().await; // Readers go on.
     release.send(()).unwrap();
     other.join().unwrap();
