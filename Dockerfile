@@ -18,7 +18,7 @@ COPY . .
 ARG MK8S_COMMIT=unknown
 RUN --mount=type=cache,id=mk8s-registry,target=/usr/local/cargo/registry \
     --mount=type=cache,id=mk8s-target-$TARGETARCH,target=/src/target \
-    MK8S_COMMIT="$MK8S_COMMIT" cp "$(deploy/release/compile "$TARGETARCH")" /mk8s && mkdir /home/mk8s /var/lib/mk8s
+    MK8S_COMMIT="$MK8S_COMMIT" cp "$(deploy/release/compile "$TARGETARCH")" /mk8s && mkdir /home/mk8s
 
 # The kubectl that agents run, of the version that mk8s is tested with.
 FROM --platform=$BUILDPLATFORM ${GO_IMAGE} AS kubectl
@@ -32,10 +32,8 @@ FROM ${RUN_IMAGE}
 COPY --from=mk8s /mk8s /usr/local/bin/mk8s
 COPY --from=kubectl /out/kubectl /usr/local/bin/kubectl
 COPY LICENSE /usr/share/licenses/mk8s/LICENSE
-# Where the state of a client, or of a central without a data_dir, is: a volume, if it shall stay.
+# Where the state of a client, or of a central without a data_dir, is: a volume, if it shall stay. A new one gets its owner.
 COPY --from=mk8s --chown=65532:65532 /home/mk8s /home/mk8s
-# An empty volume that is mounted here gets its owner.
-COPY --from=mk8s --chown=65532:65532 /var/lib/mk8s /var/lib/mk8s
 ENV HOME=/home/mk8s
 USER 65532:65532
 ARG VERSION=0.1.0
