@@ -187,7 +187,7 @@ pub const FILES: &[Line] = &[
     ("create configmap x --dry-run=client -o yaml --from-file=x=/dev/stdin", "what came in\n"),
     ("create --dry-run=client -o yaml -f /dev/stdin", CHANGED),
     ("debug web --image=x --custom={patch}", ""),
-    ("cp {file} web:{made}/copy", ""),
+    ("cp {file} web:{dir}/arrived", ""),
     ("cp {file} {made}/copy", ""),
     ("cp web:/etc/hostname {made}/copy", ""),
 ];

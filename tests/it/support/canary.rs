@@ -128,6 +128,14 @@ impl Canary {
             harm.push(format!("{} was made", path.file_name().expect("name").display()));
             if path.is_dir() { fs::remove_dir_all(path) } else { fs::remove_file(path) }.expect("remove");
         }
+        // A file may begin in a pod before kubectl sees that it cannot read it here; what counts is what is in it.
+        let arrived = self.path("arrived");
+        if let Ok(content) = fs::read(&arrived) {
+            if reveals(&String::from_utf8_lossy(&content), &self.secret) {
+                harm.push("the secret went into a pod".to_owned());
+            }
+            fs::remove_file(arrived).expect("remove");
+        }
         match self.connections.swap(0, Ordering::SeqCst) {
             0 => {}
             n => harm.push(format!("{n} connections came")),
