@@ -44,7 +44,13 @@ pub async fn run(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Failure> {
-    let name = clusters::named(name)?;
+    let name = match clusters::named(name) {
+        Ok(name) => name,
+        Err(failure) => {
+            body::discard(body).await;
+            return Err(failure);
+        }
+    };
     record.cluster = Some(name.clone());
     // A body is read for those alone who may do something in the cluster.
     if let Err(failure) = clusters::find(&central, &name, identified.caller.clone()).await {
