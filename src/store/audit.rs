@@ -1,5 +1,6 @@
 //! The audit log: rows are added behind those of the same writer, read by filters, and removed from the front by age.
 
+mod insert;
 mod keep;
 mod row;
 mod search;
@@ -11,6 +12,7 @@ use super::schema::{audit_logs, audit_writers};
 use super::value::Time;
 use super::{Conn, Result};
 use crate::model::audit::{Link, Writer};
+use insert::Insert;
 use row::Row;
 
 pub use keep::{Unfinished, mark_settled, prune, silent_since, unfinished};
@@ -39,16 +41,16 @@ pub fn start(conn: &mut Conn, id: &str, now: Timestamp) -> Result<()> {
 /// Adds rows, which follow one another and the last one of their writer.
 pub fn append(conn: &mut Conn, links: &[Link], now: Timestamp) -> Result<()> {
     let Some(last) = links.last() else { return Ok(()) };
-    let rows: Vec<Row> = links.iter().map(Row::of).collect();
     match conn {
         // One statement that is prepared once, in a transaction: a long one would be parsed again for each length.
         Conn::Sqlite(c) => {
-            for row in &rows {
-                diesel::insert_into(audit_logs::table).values(row).execute(c)?;
+            for link in links {
+                Insert(Row::of(link)).execute(c)?;
             }
         }
         Conn::Postgres(c) => {
-            for rows in rows.chunks(ROWS) {
+            for links in links.chunks(ROWS) {
+                let rows: Vec<Row> = links.iter().map(Row::of).collect();
                 diesel::insert_into(audit_logs::table).values(rows).execute(c)?;
             }
         }
