@@ -85,6 +85,14 @@ docker *args:
 docker-test *tag:
     deploy/image/test {{ tag }}
 
+# Build the image for amd64 and arm64, push both as REGISTRY/NAME:TAG and sign them with the key that COSIGN_KEY names.
+docker-publish name *args:
+    deploy/image/publish {{ name }} {{ args }}
+
+# Publish to a registry of its own, and look at what came there with crane and cosign.
+docker-publish-test *args:
+    deploy/image/publish-test {{ args }}
+
 # Make what a release has in a new directory: binaries for amd64 and arm64, completions, manual pages, charts, a bill of materials, checksums.
 release dir:
     deploy/release/make "{{ dir }}"
