@@ -12,6 +12,7 @@ mod directory;
 mod forwarded;
 pub mod http;
 mod listen;
+mod live_sessions;
 mod metrics;
 mod operations;
 mod policies;

@@ -17,7 +17,7 @@ Exit codes:
     2  wrong usage or configuration
     3  not allowed
     4  not logged in, or a token that is not valid
-    5  no such cluster, user, role, token or pod
+    5  no such cluster, user, role, token, session or pod
     6  the cluster is offline
     7  no answer in time
     8  the server's certificate is not trusted

@@ -39,6 +39,18 @@ pub async fn run(session: &SessionArgs) -> anyhow::Result<Exit> {
     Ok(Exit::OK)
 }
 
+/// Forgets the tokens for `server`, whose session has ended.
+pub async fn forget(server: &str) -> anyhow::Result<()> {
+    let path = paths::client_state();
+    let _lock = StateLock::take(&path).await?;
+    let mut state = ClientState::load(&path)?;
+    if state.session_with(server).is_some() {
+        state.session = None;
+        state.save(&path)?;
+    }
+    Ok(())
+}
+
 fn nobody(wanted: Option<&str>) -> Exit {
     match wanted {
         Some(server) => output::say(&format!("not logged in to {server}")),

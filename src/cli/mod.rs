@@ -32,6 +32,7 @@ mod runtime;
 #[cfg(target_os = "linux")]
 mod serve;
 mod session;
+mod sessions;
 mod shell;
 mod status;
 mod tokens;
@@ -75,6 +76,9 @@ enum Command {
     /// Make, list and end your API tokens, for CI jobs and scripts
     #[command(subcommand)]
     Tokens(tokens::TokensCommand),
+    /// List and end your sessions, those on other machines too
+    #[command(subcommand)]
+    Sessions(sessions::SessionsCommand),
     /// Show your roles, and whether they allow something
     #[command(subcommand)]
     Auth(auth::AuthCommand),
@@ -198,6 +202,7 @@ fn dispatch(cli: Cli, kubectl: Vec<OsString>) -> anyhow::Result<Exit> {
         Command::Status(args) => runtime::client(status::run(&session, args)),
         Command::Passwd(args) => runtime::client(passwd::run(&session, args)),
         Command::Tokens(command) => runtime::client(tokens::run(&session, command)),
+        Command::Sessions(command) => runtime::client(sessions::run(&session, command)),
         Command::Auth(command) => runtime::client(auth::run(&session, command)),
         Command::Clusters(command) => runtime::client(clusters::run(&session, command)),
         Command::Kubectl(_) => runtime::client(kubectl::run(&session, kubectl)),

@@ -4,7 +4,8 @@ use http::Method;
 
 use super::error::ClientError;
 use super::http::{Client, NOTHING};
-use crate::model::session::{Login, Me, PasswordChange, Refresh, Tokens};
+use crate::model::SessionId;
+use crate::model::session::{Login, Me, PasswordChange, Refresh, Session, SessionList, Tokens};
 
 impl Client {
     /// Begins a session.
@@ -25,6 +26,18 @@ impl Client {
     #[allow(clippy::missing_errors_doc)]
     pub async fn logout(&self) -> Result<(), ClientError> {
         self.tell(Method::POST, "/auth/logout", NOTHING).await
+    }
+
+    /// The caller's sessions.
+    #[allow(clippy::missing_errors_doc)]
+    pub async fn sessions(&self) -> Result<Vec<Session>, ClientError> {
+        self.call(Method::GET, "/auth/sessions", NOTHING).await.map(|list: SessionList| list.sessions)
+    }
+
+    /// Ends one of them.
+    #[allow(clippy::missing_errors_doc)]
+    pub async fn revoke_session(&self, id: SessionId) -> Result<(), ClientError> {
+        self.tell(Method::DELETE, &format!("/auth/sessions/{id}"), NOTHING).await
     }
 
     /// Changes the caller's password; its other sessions end.

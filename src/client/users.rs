@@ -5,9 +5,10 @@ use http::Method;
 use super::error::ClientError;
 use super::http::{Client, NOTHING};
 use super::path::segment;
+use crate::model::session::{Session, SessionList};
 use crate::model::token::{ApiToken, ApiTokenList};
 use crate::model::user::{CreatedUser, NewUser, UserChange, UserList, UserRoles};
-use crate::model::{TokenId, User};
+use crate::model::{SessionId, TokenId, User};
 
 impl Client {
     /// All users.
@@ -52,6 +53,19 @@ impl Client {
     #[allow(clippy::missing_errors_doc)]
     pub async fn revoke_token_of(&self, user: &str, id: TokenId) -> Result<(), ClientError> {
         self.tell(Method::DELETE, &format!("{}/tokens/{id}", path(user)), NOTHING).await
+    }
+
+    /// The sessions of one.
+    #[allow(clippy::missing_errors_doc)]
+    pub async fn sessions_of(&self, user: &str) -> Result<Vec<Session>, ClientError> {
+        let list = self.call(Method::GET, &format!("{}/sessions", path(user)), NOTHING).await;
+        list.map(|list: SessionList| list.sessions)
+    }
+
+    /// Ends a session of one.
+    #[allow(clippy::missing_errors_doc)]
+    pub async fn revoke_session_of(&self, user: &str, id: SessionId) -> Result<(), ClientError> {
+        self.tell(Method::DELETE, &format!("{}/sessions/{id}", path(user)), NOTHING).await
     }
 
     /// Removes one.

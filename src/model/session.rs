@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::email::Email;
-use super::id::{TokenId, UserId};
+use super::id::{SessionId, TokenId, UserId};
 use super::role::RoleName;
 use super::secret::{Password, Token};
 
@@ -64,6 +64,32 @@ pub struct Me {
     pub api_token: Option<TokenId>,
     /// When what was shown expires, UTC: the access token, or the API token.
     pub expires_at: Timestamp,
+}
+
+/// A session that has not ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct Session {
+    /// Identifies it. It is no secret.
+    pub id: SessionId,
+    /// When its user logged in, UTC.
+    pub created_at: Timestamp,
+    /// When it last got new tokens, UTC; what uses it asks for some as often as its access token ends.
+    pub refreshed_at: Timestamp,
+    /// When it ends, UTC.
+    pub expires_at: Timestamp,
+    /// The address from which its user logged in.
+    pub source_ip: String,
+    /// The program that logged in, as it said, without control characters; empty if it said nothing.
+    pub user_agent: String,
+    /// Whether it is the one that asks.
+    pub current: bool,
+}
+
+/// The answer of `GET /auth/sessions` and `GET /admin/users/{id}/sessions`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct SessionList {
+    /// Those that have not ended, the latest first.
+    pub sessions: Vec<Session>,
 }
 
 /// The request of `POST /auth/password`.

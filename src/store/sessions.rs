@@ -7,6 +7,7 @@ use super::schema::{refresh_tokens, sessions, users};
 use super::value::{Parsed, Time};
 use super::{Conn, Error, Result, settings};
 use crate::access::TokenHash;
+use crate::model::session::Session;
 use crate::model::{Email, SessionId, UserId};
 
 /// How long a client may repeat its last refresh: it lost the answer, or two of its processes asked at once.
@@ -130,6 +131,19 @@ pub fn revoke(conn: &mut Conn, id: SessionId, now: Timestamp) -> Result<()> {
     Ok(())
 }
 
+/// Ends a session of this user. One that has ended already is not found.
+pub fn revoke_one_of_user(conn: &mut Conn, user: UserId, id: SessionId, now: Timestamp) -> Result<()> {
+    let live = sessions::table
+        .find(id.to_string())
+        .filter(sessions::user_id.eq(user.to_string()))
+        .filter(sessions::revoked_at.is_null())
+        .filter(sessions::expires_at.gt(Time::from(now)));
+    match diesel::update(live).set(sessions::revoked_at.eq(Some(Time::from(now)))).execute(conn)? {
+        0 => Err(Error::NotFound),
+        _ => Ok(()),
+    }
+}
+
 /// Ends all sessions of a user, `except` one, and returns how many.
 pub fn revoke_of_user(conn: &mut Conn, user: UserId, except: Option<SessionId>, now: Timestamp) -> Result<usize> {
     // No session has an empty id.
@@ -140,6 +154,44 @@ pub fn revoke_of_user(conn: &mut Conn, user: UserId, except: Option<SessionId>, 
         .filter(sessions::revoked_at.is_null())
         .filter(sessions::expires_at.gt(Time::from(now)));
     Ok(diesel::update(live).set(sessions::revoked_at.eq(Some(Time::from(now)))).execute(conn)?)
+}
+
+#[derive(Queryable)]
+struct Row {
+    id: Parsed<SessionId>,
+    created_at: Time,
+    refreshed_at: Time,
+    expires_at: Time,
+    source_ip: String,
+    user_agent: String,
+}
+
+/// The sessions of a user that have not ended, the latest first; `current` is the one that asks.
+pub fn list(conn: &mut Conn, user: UserId, current: Option<SessionId>, now: Timestamp) -> Result<Vec<Session>> {
+    let rows: Vec<Row> = sessions::table
+        .filter(sessions::user_id.eq(user.to_string()))
+        .filter(sessions::revoked_at.is_null())
+        .filter(sessions::expires_at.gt(Time::from(now)))
+        .select((
+            sessions::id,
+            sessions::created_at,
+            sessions::refreshed_at,
+            sessions::expires_at,
+            sessions::source_ip,
+            sessions::user_agent,
+        ))
+        .order((sessions::created_at.desc(), sessions::id.desc()))
+        .load(conn)?;
+    let session = |row: Row| Session {
+        id: row.id.0,
+        created_at: row.created_at.into(),
+        refreshed_at: row.refreshed_at.into(),
+        expires_at: row.expires_at.into(),
+        source_ip: row.source_ip,
+        user_agent: row.user_agent,
+        current: current == Some(row.id.0),
+    };
+    Ok(rows.into_iter().map(session).collect())
 }
 
 /// Forgets the sessions that have expired, with their tokens, and returns how many.

@@ -26,7 +26,7 @@ const SOME_ID: &str = "0193e7a0-0000-7000-8000-000000000000";
 
 /// A path with something in the place of each parameter.
 fn filled(path: &str) -> String {
-    path.replace("{name}", "dev").replace("{id}", SOME_ID).replace("{token}", SOME_ID)
+    path.replace("{name}", "dev").replace("{id}", SOME_ID).replace("{token}", SOME_ID).replace("{session}", SOME_ID)
 }
 
 #[test]

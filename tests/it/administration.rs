@@ -180,6 +180,8 @@ fn the_last_admin_stays_and_others_may_not_administer() {
         &["users", "disable", "admin@localhost"],
         &["users", "enable", ANN],
         &["users", "delete", "admin@localhost", "--yes"],
+        &["users", "session", "list", ANN],
+        &["users", "session", "revoke", ANN, id],
         &["roles", "list"],
         &["clusters", "list"],
         &["clusters", "show", "dev"],

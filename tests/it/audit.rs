@@ -41,7 +41,7 @@ impl Central {
     }
 
     /// Runs a statement in the database, as somebody who has got hold of its file.
-    fn sql(&self, statement: &str) {
+    pub fn sql(&self, statement: &str) {
         let program = "import sqlite3, sys\n\
                        c = sqlite3.connect(sys.argv[1], timeout=20)\n\
                        c.execute(sys.argv[2])\n\

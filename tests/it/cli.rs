@@ -73,6 +73,7 @@ fn help_lists_all_commands() {
         "status",
         "passwd",
         "tokens",
+        "sessions",
         "auth",
         "clusters",
         "kubectl",

@@ -5,11 +5,13 @@ use serde_json::Value;
 use crate::support::{Central, Output, run};
 
 /// Commands that list something; whether the list stays as it is from one command to the next.
-const LISTS: [(&[&str], bool); 8] = [
+const LISTS: [(&[&str], bool); 10] = [
     (&["clusters", "list"], true),
     (&["tokens", "list"], true),
+    (&["sessions", "list"], true),
     (&["auth", "roles"], true),
     (&["admin", "users", "list"], true),
+    (&["admin", "users", "session", "list", "admin@localhost"], true),
     (&["admin", "roles", "list"], true),
     (&["admin", "clusters", "list"], true),
     (&["admin", "clusters", "token", "list", "dev"], true),

@@ -47,6 +47,7 @@ mod revocation;
 mod roles;
 mod same_as_direct;
 mod secrets;
+mod sessions;
 mod streams;
 mod support;
 mod terminals;

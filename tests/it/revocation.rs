@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use crate::support::stack::ADMIN_PASSWORD;
 use crate::support::{Central, Namespace, PATIENCE, Process, Stack, run, wait_for};
 
 /// How long a right may outlive its end.
@@ -15,6 +16,9 @@ const LIMIT: Duration = Duration::from_secs(5);
 #[derive(Clone, Copy, Debug)]
 enum Taken {
     Session,
+    /// By its owner, from another one.
+    OwnSession,
+    SessionByAdmin,
     User,
     Roles,
     ApiToken,
@@ -42,7 +46,17 @@ fn token(central: &Central, taken: Taken) -> (String, impl Fn()) {
     let made = central.post("/tokens", &session, &json!({ "name": "ci" })).expect(201);
     let token = if matches!(taken, Taken::ApiToken) { made.text("token") } else { session.clone() };
     let path = "/admin/users/ann@example.com";
+    let other = central.login("ann@example.com", ADMIN_PASSWORD).expect(200).text("access_token");
+    let sessions = central.get("/auth/sessions", &session).expect(200).body;
+    let id = sessions["sessions"].as_array().expect("sessions").iter().find(|one| one["current"] == true);
+    let id = id.and_then(|one| one["id"].as_str()).expect("an id").to_owned();
     let revoke = move || match taken {
+        Taken::OwnSession => {
+            drop(central.api("DELETE", &format!("/auth/sessions/{id}"), &other, None).expect(204));
+        }
+        Taken::SessionByAdmin => {
+            drop(central.api("DELETE", &format!("{path}/sessions/{id}"), Central::token(), None).expect(204));
+        }
         Taken::Session => drop(central.api("POST", "/auth/logout", &session, None).expect(204)),
         Taken::User => {
             drop(central.api("PATCH", path, Central::token(), Some(&json!({ "disabled": true }))).expect(200));
@@ -60,7 +74,8 @@ fn token(central: &Central, taken: Taken) -> (String, impl Fn()) {
 
 #[test]
 fn what_is_taken_away_ends_requests_and_streams() {
-    for taken in [Taken::Session, Taken::User, Taken::Roles, Taken::ApiToken] {
+    let all = [Taken::Session, Taken::OwnSession, Taken::SessionByAdmin, Taken::User, Taken::Roles, Taken::ApiToken];
+    for taken in all {
         let (stack, namespace) = (Stack::start(), Namespace::create());
         let central = &stack.central;
         namespace.pod("talk", "yes | head -c 100000000; exec sleep 100000");

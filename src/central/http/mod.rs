@@ -25,6 +25,7 @@ mod recorded;
 mod removable;
 mod roles;
 mod routes;
+mod sessions;
 mod tokens;
 mod told;
 mod tunnel;

@@ -14,7 +14,7 @@ use super::caller::{Gate, Right, check};
 use super::openapi::Operation;
 use super::{
     admin_clusters, audit, auth, can_i, clusters, error, exec, exec_websocket, gateway, guard, health, openapi,
-    operations, roles, tokens, tunnel, users,
+    operations, roles, sessions, tokens, tunnel, users,
 };
 use crate::central::agents::Agents;
 use crate::central::client_certificate::ClientCertificate;
@@ -22,7 +22,7 @@ use crate::central::state::Central;
 use crate::model::ErrorCode::{Conflict, Forbidden, NotFound, Timeout, TooManyRequests, Unauthenticated, Unavailable};
 use crate::model::audit::{AuditFilter, AuditPage, WriterList};
 use crate::model::role::RoleList;
-use crate::model::session::{Login, Me, PasswordChange, Refresh, Tokens};
+use crate::model::session::{Login, Me, PasswordChange, Refresh, SessionList, Tokens};
 use crate::model::token::{
     AdminCluster, AdminClusterList, AgentTokenList, ApiTokenList, ClusterChange, CreatedAgentToken, CreatedApiToken,
     NewAgentToken, NewApiToken, NewCluster,
@@ -84,6 +84,11 @@ fn table() -> Table {
         (
             get_("/auth/roles", Caller, "One's roles, with what they permit and deny").gives::<RoleList>(200),
             get(roles::mine),
+        ),
+        (get_("/auth/sessions", Session, "One's sessions").gives::<SessionList>(200), get(sessions::list)),
+        (
+            delete_("/auth/sessions/{id}", Session, "End one of one's sessions").gives_nothing(204).fails(&[NotFound]),
+            delete(sessions::revoke),
         ),
         (get_("/tokens", Session, "One's API tokens").gives::<ApiTokenList>(200), get(tokens::list)),
         (
@@ -167,6 +172,18 @@ fn table() -> Table {
                 .gives_nothing(204)
                 .fails(&[NotFound]),
             delete(users::revoke_token),
+        ),
+        (
+            get_("/admin/users/{id}/sessions", Admin, "The sessions of a user")
+                .gives::<SessionList>(200)
+                .fails(&[NotFound]),
+            get(users::sessions),
+        ),
+        (
+            delete_("/admin/users/{id}/sessions/{session}", Admin, "End a session of a user")
+                .gives_nothing(204)
+                .fails(&[NotFound]),
+            delete(users::revoke_session),
         ),
         (get_("/admin/roles", Admin, "All roles").gives::<RoleList>(200), get(roles::list)),
         (

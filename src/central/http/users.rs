@@ -1,4 +1,4 @@
-//! `/admin/users`, and their API tokens.
+//! `/admin/users`, and their API tokens and sessions.
 
 use std::sync::Arc;
 
@@ -10,9 +10,11 @@ use http::StatusCode;
 use super::auth::{Secret, secret};
 use super::json::Strict;
 use crate::access::Caller;
+use crate::central::live_sessions::no_such_session;
 use crate::central::state::Central;
 use crate::central::tokens::no_such_token;
 use crate::central::users::UserRef;
+use crate::model::session::SessionList;
 use crate::model::token::ApiTokenList;
 use crate::model::user::{CreatedUser, NewUser, UserChange, UserList, UserRoles};
 use crate::model::{Failure, User};
@@ -85,4 +87,24 @@ pub async fn revoke_token(
     let Ok(Path((id, token))) = path else { return Err(no_such_token()) };
     let token = token.parse().map_err(|_| no_such_token())?;
     central.revoke_api_token_of(&admin, UserRef::parse(&id)?, token).await.map(|()| StatusCode::NO_CONTENT)
+}
+
+/// The sessions of a user that have not ended.
+pub async fn sessions(
+    State(central): State<Arc<Central>>,
+    Extension(admin): Extension<Caller>,
+    id: InPath,
+) -> Result<Json<SessionList>, Failure> {
+    Ok(Json(SessionList { sessions: central.sessions_of(&admin, user(id)?).await? }))
+}
+
+/// One session less.
+pub async fn revoke_session(
+    State(central): State<Arc<Central>>,
+    Extension(admin): Extension<Caller>,
+    path: Result<Path<(String, String)>, PathRejection>,
+) -> Result<StatusCode, Failure> {
+    let Ok(Path((id, session))) = path else { return Err(no_such_session()) };
+    let session = session.parse().map_err(|_| no_such_session())?;
+    central.end_session_of(&admin, UserRef::parse(&id)?, session).await.map(|()| StatusCode::NO_CONTENT)
 }

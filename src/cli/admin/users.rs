@@ -8,7 +8,7 @@ use crate::cli::exit::{Exit, with_hint};
 use crate::cli::output::{self, Columns, ListArgs, OutputArgs};
 use crate::cli::prompt::{PasswordArgs, confirm_deletion};
 use crate::cli::session::SessionArgs;
-use crate::cli::tokens;
+use crate::cli::{sessions, tokens};
 use crate::client::{Client, ClientError};
 use crate::model::email::InvalidEmail;
 use crate::model::user::{NewUser, UserChange, UserRoles};
@@ -53,6 +53,9 @@ pub enum UsersCommand {
     /// The API tokens of a user
     #[command(subcommand)]
     Token(UserTokenCommand),
+    /// The sessions of a user
+    #[command(subcommand)]
+    Session(UserSessionCommand),
     /// Keep a user out, at once; the API tokens of the user end
     Disable {
         /// The email address or the identifier
@@ -106,6 +109,29 @@ pub enum UserTokenCommand {
     },
 }
 
+/// What to do with the sessions of a user.
+#[derive(Subcommand)]
+pub enum UserSessionCommand {
+    /// List the sessions of a user, the latest first
+    #[command(visible_alias = "ls")]
+    List {
+        /// The email address or the identifier
+        #[arg(value_name = "EMAIL")]
+        user: UserRef,
+        #[command(flatten)]
+        output: ListArgs,
+    },
+    /// End a session, at once, with all that runs in it
+    Revoke {
+        /// The email address or the identifier
+        #[arg(value_name = "EMAIL")]
+        user: UserRef,
+        /// Its identifier
+        #[arg(value_name = "ID")]
+        session: String,
+    },
+}
+
 /// A user, named by address or identifier.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UserRef(String);
@@ -140,6 +166,7 @@ pub async fn run(session: &SessionArgs, command: UsersCommand) -> anyhow::Result
             Ok(Exit::OK)
         }
         UsersCommand::Token(command) => tokens_of(session, command).await,
+        UsersCommand::Session(command) => sessions_of(session, command).await,
         UsersCommand::Disable { user } => set_disabled(session, &user, true).await,
         UsersCommand::Enable { user } => set_disabled(session, &user, false).await,
         UsersCommand::ResetPassword { user, password } => {
@@ -174,6 +201,26 @@ async fn tokens_of(session: &SessionArgs, command: UserTokenCommand) -> anyhow::
             let token = tokens::find(client.tokens_of(&user.0).await.map_err(not_found)?, &token, &hint)?;
             client.revoke_token_of(&user.0, token.id).await?;
             output::say(&format!("revoked token {:?} ({}) of {}", token.name, token.id, user.0));
+            Ok(Exit::OK)
+        }
+    }
+}
+
+async fn sessions_of(session: &SessionArgs, command: UserSessionCommand) -> anyhow::Result<Exit> {
+    let session = session.resolve()?;
+    let client = session.client().await?;
+    match command {
+        UserSessionCommand::List { user, output } => {
+            let listed = client.sessions_of(&user.0).await.map_err(not_found)?;
+            output.print(&listed, |session| session.id.to_string(), "no sessions", &sessions::columns())
+        }
+        UserSessionCommand::Revoke { user, session: wanted } => {
+            let hint = format!("mk8s admin users session list {}", user.0);
+            let found = sessions::find(client.sessions_of(&user.0).await.map_err(not_found)?, &wanted, &hint)?;
+            let ended = client.revoke_session_of(&user.0, found.id).await;
+            ended.map_err(|error| with_hint(error, ErrorCode::NotFound, &hint))?;
+            output::say(&format!("revoked {} of {}", sessions::described(&found), user.0));
+            sessions::leave(&session.server, &found).await?;
             Ok(Exit::OK)
         }
     }

@@ -2,7 +2,8 @@
 
 use std::collections::HashSet;
 
-use super::{Db, at, email, hash, on_both, role_names};
+use super::{Db, assert_not_found, at, email, hash, on_both, role_names};
+use crate::model::session::Session;
 use crate::model::{SessionId, UserId};
 use crate::store::sessions::{self, NewSession, Rotation};
 use crate::store::{Result, callers, users};
@@ -14,6 +15,8 @@ on_both! {
     a_refresh_can_be_repeated_for_ten_seconds
     a_stolen_token_ends_the_session
     an_ended_session_gives_no_tokens
+    sessions_are_listed_the_latest_first
+    a_session_is_ended_for_its_own_user_only
     all_sessions_of_a_user_end_except_one
     expired_sessions_are_forgotten
     of_parallel_refreshes_one_wins_and_all_get_the_same
@@ -132,6 +135,53 @@ async fn an_ended_session_gives_no_tokens(db: Db) {
     db.write(move |c| sessions::revoke(c, session, at(2))).await.unwrap();
     assert_eq!(rotate(&db, "t1", 1, "x", 2).await, Rotation::Unknown, "revoked");
     assert_eq!(rotate(&db, "t2", 1, "x", 2).await, Rotation::Unknown, "revoked");
+}
+
+async fn sessions_are_listed_the_latest_first(db: Db) {
+    let (ann, bob) = (db.user("ann", &[]).await, db.user("bob", &[]).await);
+    let (new, old, other) = (SessionId::generate(), SessionId::generate(), SessionId::generate());
+    db.write(move |c| {
+        // The later one has the lower identifier.
+        sessions::create(c, &NewSession { now: at(5), ..session(new, ann, "new") })?;
+        sessions::create(c, &NewSession { expires_at: at(500), ..session(old, ann, "old") })?;
+        sessions::create(c, &session(other, bob, "other"))
+    })
+    .await
+    .unwrap();
+    let list = |user, current, second| db.read(move |c| sessions::list(c, user, current, at(second)));
+    let listed = |id, created, expires, current| Session {
+        id,
+        created_at: at(created),
+        refreshed_at: at(created),
+        expires_at: at(expires),
+        source_ip: "2001:db8::1".into(),
+        user_agent: "mk8s/0.1 (linux)".into(),
+        current,
+    };
+    let (newer, older) = (listed(new, 5, EXPIRES, false), listed(old, 0, 500, true));
+    assert_eq!(list(ann, Some(old), 10).await.unwrap(), [newer.clone(), older.clone()]);
+    assert_eq!(list(bob, Some(old), 10).await.unwrap(), [listed(other, 0, EXPIRES, false)]);
+    rotate(&db, "old", 1, "next", 100).await;
+    let used = Session { refreshed_at: at(100), current: false, ..older };
+    assert_eq!(list(ann, None, 499).await.unwrap(), [newer.clone(), used], "it was used, and is not later for that");
+    assert_eq!(list(ann, None, 500).await.unwrap(), [newer], "what has expired is not listed");
+    db.write(move |c| sessions::revoke(c, new, at(1))).await.unwrap();
+    assert_eq!(list(ann, Some(new), 500).await.unwrap(), [], "nor is what was ended");
+}
+
+async fn a_session_is_ended_for_its_own_user_only(db: Db) {
+    let (ann, bob) = (db.user("ann", &[]).await, db.user("bob", &[]).await);
+    let (one, other, bobs) = (login(&db, ann, "a").await, login(&db, ann, "b").await, login(&db, bob, "c").await);
+    let end = |user, id, second| db.write(move |c| sessions::revoke_one_of_user(c, user, id, at(second)));
+    assert_not_found(end(ann, bobs, 1).await);
+    assert_not_found(end(ann, SessionId::generate(), 1).await);
+    assert_not_found(end(ann, other, EXPIRES).await);
+    end(ann, one, 1).await.unwrap();
+    assert!(!is_live(&db, one, 1).await && is_live(&db, other, 1).await && is_live(&db, bobs, 1).await);
+    assert_eq!(rotate(&db, "a", 1, "x", 2).await, Rotation::Unknown, "its refresh token is worth nothing");
+    assert_not_found(end(ann, one, 1).await);
+    end(bob, bobs, 1).await.unwrap();
+    assert!(!is_live(&db, bobs, 1).await);
 }
 
 async fn all_sessions_of_a_user_end_except_one(db: Db) {

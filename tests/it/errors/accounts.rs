@@ -29,10 +29,13 @@ fn logins_and_tokens() {
     );
     check(&mut problems, "malformed-token", user.at(&central, "clusters list").env("MK8S_TOKEN", "two words"));
     check(&mut problems, "session-command-with-a-token", &mut user.at(&central, "tokens create x"));
+    check(&mut problems, "sessions-with-a-token", &mut user.at(&central, "sessions list"));
 
     let mut login = user.at(&central, "login --email admin@localhost --password-stdin");
     run(login.env_remove("MK8S_TOKEN"), ADMIN_PASSWORD.as_bytes()).expect(0);
     check(&mut problems, "unknown-token", user.at(&central, "tokens revoke nosuch").env_remove("MK8S_TOKEN"));
+    let one = "sessions revoke 01a210a3-0b0d-7252-9a6e-07461f01c863";
+    check(&mut problems, "unknown-session", user.at(&central, one).env_remove("MK8S_TOKEN"));
     let passwd = &mut user.at(&central, "passwd --password-stdin");
     user.check_with(
         &mut problems,
@@ -115,6 +118,8 @@ fn administration() {
         ("cluster-name", "admin clusters create Dev_1"),
         ("user-exists", "admin users create ann@example.com"),
         ("user-email", "admin users create ann"),
+        ("user-session-unknown", "admin users session revoke ann@example.com 01a210a3-0b0d-7252-9a6e-07461f01c863"),
+        ("user-session-of-nobody", "admin users session list nosuch@example.com"),
         ("user-unknown", "admin users show nosuch@example.com"),
         ("user-with-an-unknown-role", "admin users create eve@example.com --role nosuch"),
         ("last-admin", "admin users roles admin@localhost --none"),

@@ -13,6 +13,8 @@ fn command_lines() {
         ("usage-missing-argument", "cp a"),
         ("usage-surplus-argument", "clusters list dev"),
         ("usage-conflict", "admin users roles ann@example.com --role viewer --none"),
+        ("sessions-revoke-nothing", "sessions revoke"),
+        ("sessions-revoke-one-and-others", "sessions revoke x --others"),
         ("usage-number", "tokens create x --expires-in-days 1000"),
         ("usage-missing-value", "--server"),
         ("completion-unknown-shell", "completion tcsh"),
