@@ -187,6 +187,7 @@ pub async fn bind(config: CentralConfig) -> Result<Bound, CentralError> {
         stopping: AtomicBool::new(false),
         address: Address::new(&urls.users, urls.agents, ca_pin),
         tls,
+        console: config.console,
         agents_need_certificates: config.agents.require_client_certificate,
     };
     Ok(Bound {

@@ -61,6 +61,8 @@ pub struct Central {
     pub(super) address: Address,
     /// The encryption of its listeners; `None` without.
     pub(super) tls: Option<ServerTls>,
+    /// Whether it serves the web console.
+    pub(super) console: bool,
     /// Whether an agent must show a client certificate.
     pub(super) agents_need_certificates: bool,
 }
@@ -78,9 +80,16 @@ pub struct Address {
 impl Address {
     /// The address with the URLs for users and agents.
     pub fn new(url: &str, agents_url: String, ca_pin: Option<String>) -> Self {
-        let authority = url.parse::<Uri>().ok().and_then(|url| url.authority().map(ToString::to_string));
-        Self { agents_url, ca_pin, authority }
+        Self { agents_url, ca_pin, authority: authority(url) }
     }
+}
+
+/// The authority of a URL as browsers write it in `Origin`: in lower case, and without the port that the scheme implies.
+fn authority(url: &str) -> Option<String> {
+    let url: Uri = url.parse().ok()?;
+    let authority = url.authority()?.as_str().to_ascii_lowercase();
+    let implied = if url.scheme_str() == Some("http") { ":80" } else { ":443" };
+    Some(authority.strip_suffix(implied).unwrap_or(&authority).to_owned())
 }
 
 impl Central {
@@ -117,5 +126,23 @@ impl Central {
             .await?;
         self.changes.saw(version);
         Ok(value)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_authority_is_what_browsers_send() {
+        for (url, expected) in [
+            ("https://mk8s.example.com", "mk8s.example.com"),
+            ("https://MK8s.example.com:443", "mk8s.example.com"),
+            ("https://mk8s.example.com:80", "mk8s.example.com:80"),
+            ("http://localhost:80", "localhost"),
+            ("https://[::1]:8443", "[::1]:8443"),
+        ] {
+            assert_eq!(authority(url).as_deref(), Some(expected));
+        }
     }
 }

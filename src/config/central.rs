@@ -38,6 +38,8 @@ pub struct CentralConfig {
     pub trusted_proxies: Vec<Cidr>,
     /// What is special to agents.
     pub agents: AgentsConfig,
+    /// Whether the web console is served, to users.
+    pub console: bool,
     /// The database.
     pub database: DatabaseConfig,
     /// Logins of users.
@@ -91,6 +93,7 @@ impl Default for CentralConfig {
             tls: CentralTls::default(),
             trusted_proxies: Vec::new(),
             agents: AgentsConfig::default(),
+            console: true,
             database: DatabaseConfig::default(),
             auth: AuthConfig::default(),
             audit: AuditConfig::default(),
@@ -125,6 +128,7 @@ impl Role for CentralConfig {
         ("agents.listen", "an IP address with a port, such as 127.0.0.1:8444"),
         ("agents.public_url", "a URL, such as https://mk8s.example.com:8444"),
         ("agents.require_client_certificate", "true or false"),
+        ("console", "true or false"),
         ("database.connections", "a whole number from 1 to 64"),
         ("auth.accepted_key_files", "a list of paths"),
         ("auth.access_token_seconds", "a whole number of seconds from 60 to 3600"),

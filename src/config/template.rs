@@ -75,6 +75,9 @@ agents:
   # Whether an agent must show a client certificate for its cluster, besides its token. Needs tls.client_ca.
   #require_client_certificate: false
 
+# Whether the web console is served at /console/, to users.
+#console: true
+
 # What central has to remember.
 database:
   # Which database; the URL may hold a password, which is better kept in url_file.

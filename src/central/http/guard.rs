@@ -7,7 +7,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 use http::{HeaderMap, Uri, header};
 
-use super::body;
+use super::{body, console};
 use crate::central::state::Central;
 use crate::model::{ErrorCode, Failure};
 
@@ -15,23 +15,27 @@ use crate::model::{ErrorCode, Failure};
 /// a client that is over the limit is told so.
 pub const MAX_HEADERS: usize = 64 << 10;
 
-/// Lets requests without an `Origin` pass (no browser sent them), and those of central's own pages.
+/// Lets requests without an `Origin` pass (no browser sent them), those of central's own pages, and visits of the console.
 pub async fn check(State(central): State<Arc<Central>>, request: Request, next: Next) -> Response {
-    let Err(refused) = admit(request.headers(), central.address.authority.as_deref()) else {
+    let is_visit = central.console && console::is_visit(&request);
+    let Err(refused) = admit(request.headers(), central.address.authority.as_deref(), is_visit) else {
         return next.run(request).await;
     };
     body::discard(request.into_body()).await;
     refused.into_response()
 }
 
-fn admit(headers: &HeaderMap, authority: Option<&str>) -> Result<(), Failure> {
+fn admit(headers: &HeaderMap, authority: Option<&str>, is_visit: bool) -> Result<(), Failure> {
     if headers.iter().map(|(name, value)| name.as_str().len() + value.len()).sum::<usize>() > MAX_HEADERS {
         let message = format!("the headers of a request may have at most {} KiB together", MAX_HEADERS >> 10);
         return Err(Failure::new(ErrorCode::TooLarge, message));
     }
-    if is_foreign(headers, authority) {
+    if !is_visit && is_foreign(headers, authority) {
         // A browser would lend the page its user's reach.
-        return Err(Failure::new(ErrorCode::Forbidden, "requests from web pages of another origin are refused"));
+        let own = authority.unwrap_or("unknown");
+        let detail =
+            format!("requests from web pages of another origin are refused: the address of this central is {own}");
+        return Err(Failure::new(ErrorCode::Forbidden, detail));
     }
     Ok(())
 }
@@ -55,7 +59,7 @@ mod tests {
             let mut headers = HeaderMap::new();
             headers.insert("x", "y".repeat(bytes / 2 - 1).parse().unwrap());
             headers.append("x", "y".repeat(bytes / 2 - 1).parse().unwrap());
-            admit(&headers, None).map_err(|failure| failure.code)
+            admit(&headers, None, false).map_err(|failure| failure.code)
         };
         assert_eq!(with(MAX_HEADERS), Ok(()));
         assert_eq!(with(MAX_HEADERS + 2), Err(ErrorCode::TooLarge));

@@ -8,6 +8,7 @@ mod body;
 mod caller;
 mod can_i;
 mod clusters;
+mod console;
 mod counted;
 mod error;
 mod exec;

@@ -13,8 +13,8 @@ use tower::{Service as _, service_fn};
 use super::caller::{Gate, Right, check};
 use super::openapi::Operation;
 use super::{
-    admin_clusters, audit, auth, can_i, clusters, error, exec, exec_websocket, gateway, guard, health, openapi,
-    operations, roles, sessions, tokens, tunnel, users,
+    admin_clusters, audit, auth, can_i, clusters, console, error, exec, exec_websocket, gateway, guard, health,
+    openapi, operations, roles, sessions, tokens, tunnel, users,
 };
 use crate::central::agents::Agents;
 use crate::central::client_certificate::ClientCertificate;
@@ -295,8 +295,8 @@ pub enum Audience {
 
 /// All that a listener for this audience serves.
 pub fn routes(central: Arc<Central>, audience: Audience) -> Router {
-    let own = [OPENAPI_PATH, gateway::PATH, TUNNEL_PATH, SERVICE_PATH];
-    central.metrics.http.know(own.into_iter().chain(table().into_iter().map(|(operation, _)| operation.path)));
+    let own = [OPENAPI_PATH, gateway::PATH, TUNNEL_PATH, SERVICE_PATH].into_iter().chain(console::PATHS);
+    central.metrics.http.know(own.chain(table().into_iter().map(|(operation, _)| operation.path)));
     let router = match audience {
         Audience::Everyone => for_agents(for_users(&central), &central),
         Audience::Users => for_users(&central),
@@ -310,7 +310,7 @@ pub fn routes(central: Arc<Central>, audience: Audience) -> Router {
 }
 
 fn for_users(central: &Arc<Central>) -> Router<Arc<Central>> {
-    let mut router = Router::new();
+    let mut router = if central.console { console::add_to(Router::new()) } else { Router::new() };
     let mut operations = vec![
         Operation::new("get", OPENAPI_PATH, Right::Public, "This description").gives_json(200),
         Operation::new(

@@ -49,7 +49,10 @@ fn installs_and_removes_it() {
     };
 
     let another = install(&"0a".repeat(32));
-    assert!(another.code != 0 && another.err().contains("checksum"), "an archive that is not the release's: {another:?}");
+    assert!(
+        another.code != 0 && another.err().contains("checksum"),
+        "an archive that is not the release's: {another:?}"
+    );
     assert_ne!(kubectl(home, &krew, &["mk8s", "version"]).code, 0, "it was installed all the same");
 
     let installed = install(&hash).expect(0);

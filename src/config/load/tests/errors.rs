@@ -14,8 +14,8 @@ fn central_error(text: &str) -> String {
 fn an_unknown_key_is_named_with_the_nearest_and_the_allowed_ones() {
     assert_eq!(
         central_error("lisen: x"),
-        "lisen in config.yaml: unknown key: did you mean listen? allowed: agents, audit, auth, bootstrap, data_dir, database, listen, \
-         log, metrics, public_url, shutdown_grace_seconds, tls, trusted_proxies"
+        "lisen in config.yaml: unknown key: did you mean listen? allowed: agents, audit, auth, bootstrap, console, data_dir, database, \
+         listen, log, metrics, public_url, shutdown_grace_seconds, tls, trusted_proxies"
     );
     assert_eq!(
         central_error("tls: {mod: auto}"),
