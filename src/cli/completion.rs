@@ -50,7 +50,10 @@ pub struct CompleteArgs {
     /// Remember the clusters for later, without haste
     #[arg(long)]
     remember: bool,
-    /// The words behind the name of the program; the last one is not finished
+    /// The word that is not finished, apart from the others: PowerShell passes on no empty argument
+    #[arg(long, value_name = "WORD", allow_hyphen_values = true)]
+    last: Option<String>,
+    /// The words behind the name of the program; the last one is not finished unless --last has it
     #[arg(last = true)]
     words: Vec<String>,
 }
@@ -89,9 +92,11 @@ pub fn complete(session: &SessionArgs, args: CompleteArgs, root: Command) -> any
         let _ = runtime::client(async { live::remember(session).await });
         return Ok(Exit::OK);
     }
-    let Plan { wanted, namespace, server, ca_file, cluster } = words::plan(root, &args.words);
+    let mut words = args.words;
+    words.extend(args.last);
+    let Plan { wanted, namespace, server, ca_file, cluster } = words::plan(root, &words);
     let session = session.clone().with(server, ca_file, cluster);
-    let current = args.words.last().map_or("", String::as_str);
+    let current = words.last().map_or("", String::as_str);
     let (mut text, mut found) = (String::from("words\n"), Vec::new());
     let mut asked = Vec::new();
     for wanted in wanted {

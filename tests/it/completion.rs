@@ -136,6 +136,15 @@ fn commands_and_options_are_completed_without_anybody() {
     let mut there = client.command();
     let words = ["__complete", "--", "kubectl", "apply", "-f", ""];
     assert_eq!(run(there.args(words), b"").expect(0).out(), "files\n");
+    // As PowerShell asks, which would leave the empty word out.
+    let last = |word: &str, words: &[&str]| {
+        let mut command = client.command();
+        command.args(["__complete", &format!("--last={word}"), "--"]).args(words);
+        run(&mut command, b"").expect(0).out()
+    };
+    assert_eq!(last("", &["kubectl", "apply", "-f"]), "files\n");
+    assert!(last("clust", &[]).contains("\nclusters"), "{}", last("clust", &[]));
+    assert!(last("--show-l", &["kubectl", "get", "pods"]).contains("--show-labels"));
 }
 
 #[test]

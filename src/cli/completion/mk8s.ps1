@@ -8,7 +8,7 @@ Register-ArgumentCompleter -Native -CommandName mk8s -ScriptBlock {
         Select-Object -Skip 1 |
         Where-Object { $_.Extent.EndOffset -lt $cursorPosition } |
         ForEach-Object { $_.ToString() })
-    $lines = @(mk8s __complete '--' @words "$wordToComplete" 2>$null)
+    $lines = @(mk8s __complete "--last=$wordToComplete" '--' @words 2>$null)
     if ($lines.Count -eq 0) { return }
     if ($lines[0] -eq 'files') {
         return [System.Management.Automation.CompletionCompleters]::CompleteFilename($wordToComplete)
