@@ -17,6 +17,7 @@ mod child;
 mod cli;
 mod clients;
 mod completion;
+mod console;
 mod database;
 mod docs;
 mod doctor;
