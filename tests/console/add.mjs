@@ -10,7 +10,7 @@ test('a cluster is added, its agent starts with the token that is shown, and the
   await go(page, '#/add', 'Add a cluster');
   await page.getByLabel('Name').fill('dev');
   await page.getByRole('button', { name: 'Add the cluster' }).click();
-  await page.getByRole('alert').getByText(/exists/).waitFor();
+  await page.getByRole('alert').getByText(/there is a cluster "dev" already/).waitFor();
   assert.equal(await page.getByLabel('Name').inputValue(), 'dev', 'what was typed stays');
   await page.getByLabel('Name').fill(setup.added);
   await page.getByLabel('Labels').fill('env=new');

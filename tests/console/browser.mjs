@@ -10,7 +10,7 @@ export const packages = createRequire(`${setup.modules}/package.json`);
 const { chromium } = packages('playwright-core');
 
 /** How long anything may take; far more than it does. */
-export const PATIENCE = 60_000;
+export const PATIENCE = setup.patience ?? 60_000;
 
 const browser = await chromium.launch({ executablePath: setup.chromium, args: ['--no-sandbox', '--disable-dev-shm-usage'] });
 after(() => browser.close());
@@ -75,7 +75,10 @@ export async function tab(who) {
 export const part = (page, title) => page.locator('section').filter({ has: page.getByRole('heading', { level: 2, name: title, exact: true }) });
 
 /** The row of a table that has this text in a cell. */
-export const row = (page, text) => page.getByRole('row').filter({ has: page.getByText(text, { exact: true }) });
+export function row(place, text) {
+  const page = place.page?.() ?? place;
+  return place.getByRole('row').filter({ has: page.getByText(text, { exact: true }) });
+}
 
 /** Says yes in the dialog that is open, after typing what it wants. */
 export async function confirm(page, action, typed) {

@@ -16,6 +16,10 @@ async function settled(page) {
   await page.waitForFunction(() => !document.querySelector('main').innerText.includes('Loading…'));
 }
 
+const unfold = (page) => page.evaluate(() => {
+  for (const details of document.querySelectorAll('details')) details.open = true;
+});
+
 async function expectAccessible(page, name) {
   await page.evaluate(axe);
   const { violations, passes } = await page.evaluate(() => window.axe.run(document));
@@ -44,7 +48,7 @@ for (const scheme of ['light', 'dark']) {
     for (const [name, hash, title] of PAGES) {
       await go(page, hash, title);
       await settled(page);
-      for (const closed of await page.locator('details:not([open]) > summary').all()) await closed.click();
+      await unfold(page);
       await expectAccessible(page, `${name}, ${scheme}`);
       await picture(page, `${name}-${scheme}`);
     }
@@ -70,7 +74,7 @@ test('on 360 pixels nothing scrolls sideways', async () => {
   for (const [name, hash, title] of PAGES) {
     await go(page, hash, title);
     await settled(page);
-    for (const closed of await page.locator('details:not([open]) > summary').all()) await closed.click();
+    await unfold(page);
     await expectNoSidewaysScroll(page, name);
     await picture(page, `${name}-narrow`);
   }

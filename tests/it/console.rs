@@ -74,6 +74,13 @@ fn configured(more: &str) -> Central {
     Central::start_in(dir, &[])
 }
 
+/// A field of the log line that has this text.
+fn logged(central: &Central, text: &str, field: &str) -> String {
+    let line = central.process.stderr().into_iter().find(|line| line.contains(text)).expect("a line");
+    let line: serde_json::Value = serde_json::from_str(&line).expect("JSON");
+    line[field].as_str().unwrap_or_else(|| panic!("{line}")).to_owned()
+}
+
 #[test]
 fn every_file_is_served_with_its_kind_its_tag_and_all_headers() {
     let central = Central::start();
@@ -100,7 +107,10 @@ fn every_file_is_served_with_its_kind_its_tag_and_all_headers() {
         let head = get(&central, &path, &["--head"]).expect(200).guarded();
         assert_eq!((head.body.as_str(), head.header("content-length")), ("", whole.body.len().to_string().as_str()));
     }
-    assert_ne!(get(&central, "/console/main.js", &[]).header("etag"), get(&central, "/console/dom.js", &[]).header("etag"));
+    assert_ne!(
+        get(&central, "/console/main.js", &[]).header("etag"),
+        get(&central, "/console/dom.js", &[]).header("etag")
+    );
 }
 
 #[test]
@@ -112,7 +122,8 @@ fn a_browser_is_led_to_it_and_a_program_is_not() {
     }
     let program = get(&central, "/", &["--header", "Accept: */*"]).expect(404);
     assert_eq!(program.header("content-type"), "application/problem+json");
-    for path in ["/console/none.js", "/console/../Cargo.toml", "/console/a/b", "/console/%2e%2e%2fapi.js", "/consoles"] {
+    for path in ["/console/none.js", "/console/../Cargo.toml", "/console/a/b", "/console/%2e%2e%2fapi.js", "/consoles"]
+    {
         let none = get(&central, path, &["--path-as-is"]).expect(404);
         assert_eq!(none.header("content-type"), "application/problem+json", "{path}");
     }
@@ -128,9 +139,12 @@ fn a_link_of_another_page_leads_to_it_and_nothing_else_of_that_page_is_answered(
     get(&central, "/", &visit).expect(303);
     get(&central, "/console/", &visit).expect(200).guarded();
     get(&central, "/clusters", &visit).expect(403);
-    get(&central, "/console/main.js", &visit).expect(403);
+    let renamed = ["--header", "Sec-Fetch-Site: same-origin", "--header", "Origin: https://other.example"];
+    get(&central, "/console/main.js", &renamed).expect(200).guarded();
+    get(&central, "/clusters", &renamed).expect(403);
     let embedded = ["--header", "Sec-Fetch-Site: cross-site", "--header", "Sec-Fetch-Mode: no-cors"];
     get(&central, "/console/", &embedded).expect(403);
+    get(&central, "/console/main.js", &embedded).expect(403);
     let post = [&visit[..], &["--request", "POST"]].concat();
     get(&central, "/console/", &post).expect(403);
 }
@@ -148,10 +162,7 @@ fn it_can_be_switched_off() {
 #[test]
 fn agents_are_served_none() {
     let central = configured("agents: {listen: \"127.0.0.1:0\"}\n");
-    let log = central.process.stderr();
-    let line = log.iter().find(|line| line.contains("central is listening")).expect("a line");
-    let line: serde_json::Value = serde_json::from_str(line).expect("JSON");
-    let agents = line["agents_url"].as_str().unwrap_or_else(|| panic!("{line}")).to_owned();
+    let agents = logged(&central, "listening for agents", "url");
     for path in ["/", "/console", "/console/", "/console/main.js"] {
         ask(&central, &format!("{agents}{path}"), &[]).expect(404);
         assert_ne!(get(&central, path, &[]).status, 404);
@@ -161,14 +172,11 @@ fn agents_are_served_none() {
 #[test]
 fn what_is_counted_has_the_paths_of_the_table() {
     let central = configured("metrics: {listen: \"127.0.0.1:0\"}\n");
-    let address = central.process.stderr().into_iter().find_map(|line| {
-        let line: serde_json::Value = serde_json::from_str(&line).ok()?;
-        line["metrics_url"].as_str().map(str::to_owned)
-    });
+    let address = logged(&central, "listening for metrics", "address").replace("127.0.0.1", "https://localhost");
     for path in ["/", "/console", "/console/", "/console/main.js", "/console/made-up-1", "/console/made-up-2"] {
         get(&central, path, &[]);
     }
-    let page = ask(&central, &format!("{}/metrics", address.expect("metrics_url")), &[]).expect(200).body;
+    let page = ask(&central, &format!("{address}/metrics"), &[]).expect(200).body;
     for route in ["/", "/console", "/console/", "/console/{file}"] {
         assert!(page.contains(&format!("route=\"{route}\"")), "no {route} in {page}");
     }

@@ -15,7 +15,7 @@ export function clusterPage(view) {
     try {
       fill(health, describe(await get(at`/clusters/${name}`, view.signal)));
       // Of a cluster that one cannot see there is nothing else to show.
-      if (!rest.hasChildNodes()) fill(rest, connect(name), section('May I?', askForm(name)), isAdmin() && administration(view, name));
+      if (!rest.hasChildNodes()) fill(rest, connect(name), section('May I?', askForm(name)), isAdmin() && administration(view, name, load));
     } catch (problem) {
       if (!view.signal.aborted) fill(health, problemBox(problem, load));
     }
@@ -31,7 +31,7 @@ const connect = (name) => section('Connect', h('p', {}, 'Log in once, then choos
   h('p', {}, 'For kubectl, helm, k9s and whatever else reads a kubeconfig:'),
   copyBox(`mk8s kubeconfig write ${name}`, 'Kubeconfig'));
 
-const administration = (view, name) => [tokens(view, name), labels(view, name), removal(name)];
+const administration = (view, name, changed) => [tokens(view, name), labels(view, name, changed), removal(name)];
 
 const describe = (c) => facts([
   ['Status', badge(c.status)], ['Last seen', time(c.last_seen)], ['Tunnels', c.tunnels], ['Kubernetes', c.kubernetes_version],
@@ -60,7 +60,7 @@ function tokens(view, name) {
   return section('Agent tokens', list, made);
 }
 
-function labels(view, name) {
+function labels(view, name, changed) {
   return section('Labels', view.part(async (again) => {
     const { labels } = await get(at`/admin/clusters/${name}`);
     return form(field('Labels', 'labels', { value: labelTexts(labels).join(', '), hint: 'key=value, with commas between them' }), 'Save labels', async (data) => {
@@ -68,6 +68,7 @@ function labels(view, name) {
       const gone = Object.keys(labels).filter((key) => !(key in wanted)).map((key) => [key, null]);
       await call('PATCH', at`/admin/clusters/${name}`, { labels: { ...Object.fromEntries(gone), ...wanted } });
       say('The labels are saved.');
+      changed();
       again();
     });
   }));

@@ -3,7 +3,7 @@
 import { currentUser, isAdmin, logOut, onSession, resume } from './api.js';
 import { fill, h } from './dom.js';
 import { start } from './router.js';
-import { problemBox, say } from './ui.js';
+import { button, problemBox, say } from './ui.js';
 import { logInPage } from './login.js';
 import { clustersPage } from './clusters.js';
 import { clusterPage } from './cluster.js';
@@ -39,11 +39,10 @@ function navigation() {
   const parts = { roles: 'users', 'new-role': 'users' };
   const link = ([name, title, admin]) => (!admin || isAdmin())
     && h('a', { href: `#/${name}`, 'aria-current': (parts[here] ?? here) === name && 'page' }, title);
-  fill(document.getElementById('header'),
-    h('a', { class: 'brand', href: '#/clusters' }, h('img', { src: 'icon.svg', alt: '', width: 24, height: 24 }), 'mk8s'),
-    currentUser() && h('nav', { 'aria-label': 'Pages' }, LINKS.map(link)),
-    currentUser() && h('div', { class: 'me' }, h('span', {}, currentUser().email),
-      h('button', { type: 'button', onclick: end }, 'Log out')));
+  fill(document.getElementById('who'), currentUser() && [
+    h('nav', { 'aria-label': 'Pages' }, LINKS.map(link)),
+    h('div', { class: 'me' }, h('span', {}, currentUser().email), button('Log out', end)),
+  ]);
 }
 
 async function end() {

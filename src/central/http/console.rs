@@ -72,7 +72,8 @@ const FILES: [File; 22] = files![
 static TAGS: LazyLock<Vec<Option<HeaderValue>>> = LazyLock::new(|| FILES.iter().map(|(_, text)| tag(text)).collect());
 
 fn tag(text: &str) -> Option<HeaderValue> {
-    let hash: String = digest(&SHA256, text.as_bytes()).as_ref().iter().take(16).map(|byte| format!("{byte:02x}")).collect();
+    let hash: String =
+        digest(&SHA256, text.as_bytes()).as_ref().iter().take(16).map(|byte| format!("{byte:02x}")).collect();
     HeaderValue::from_str(&format!("\"{hash}\"")).ok()
 }
 
@@ -86,11 +87,14 @@ pub fn add_to(router: Router<Arc<Central>>) -> Router<Arc<Central>> {
         .route(file, get(serve))
 }
 
-/// Whether a browser is on its way to a page of the console. A link on any page may lead there: what it shows is the same for
-/// all, and can be shown in no frame.
+/// Whether a browser opens the console, by a link on whatever page or under another name of central. What it gets is the same
+/// for all and can be shown in no frame; and it is the console that says what is wrong with the name.
 pub fn is_visit(request: &Request) -> bool {
-    let navigates = request.headers().get("sec-fetch-mode").is_some_and(|mode| mode == "navigate");
-    navigates && request.method().is_safe() && PATHS[..3].contains(&request.uri().path())
+    let says = |name: &str, word: &str| request.headers().get(name).is_some_and(|value| value == word);
+    let path = request.uri().path();
+    request.method().is_safe()
+        && (PATHS.contains(&path) || path.starts_with(HOME))
+        && (says("sec-fetch-mode", "navigate") || says("sec-fetch-site", "same-origin"))
 }
 
 /// The address that people type leads to the console; programs hear that there is nothing.

@@ -33,7 +33,8 @@ fn admit(headers: &HeaderMap, authority: Option<&str>, is_visit: bool) -> Result
     if !is_visit && is_foreign(headers, authority) {
         // A browser would lend the page its user's reach.
         let own = authority.unwrap_or("unknown");
-        let detail = format!("requests from web pages of another origin are refused: the address of this central is {own}");
+        let detail =
+            format!("requests from web pages of another origin are refused: the address of this central is {own}");
         return Err(Failure::new(ErrorCode::Forbidden, detail));
     }
     Ok(())

@@ -13,8 +13,8 @@ use tower::{Service as _, service_fn};
 use super::caller::{Gate, Right, check};
 use super::openapi::Operation;
 use super::{
-    admin_clusters, audit, auth, can_i, clusters, console, error, exec, exec_websocket, gateway, guard, health, openapi,
-    operations, roles, tokens, tunnel, users,
+    admin_clusters, audit, auth, can_i, clusters, console, error, exec, exec_websocket, gateway, guard, health,
+    openapi, operations, roles, tokens, tunnel, users,
 };
 use crate::central::agents::Agents;
 use crate::central::client_certificate::ClientCertificate;

@@ -1,6 +1,7 @@
 //! Runs `tests/console/run.mjs`: a real browser, a real central, and real agents.
 
 use std::fs;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
@@ -20,7 +21,7 @@ const ALL: Duration = Duration::from_secs(900);
 const ADDED: &str = "console-added";
 
 /// A text that would do something in a page that took it for markup; short enough for the name of a token.
-const HOSTILE: &str = "<img src=x onerror=window.hacked=1><script>window.hacked=1</script>";
+const HOSTILE: &str = "<img src=x onerror=window.hacked=1><script>hacked=1</script>";
 
 /// Runs all checks.
 pub fn check(stack: &Stack) {
@@ -100,7 +101,7 @@ fn programs() -> PathBuf {
     };
     found()
         .or_else(|| {
-            if nix::unistd::Uid::effective().is_root() && Path::new("/usr/bin/apt-get").exists() {
+            if fs::metadata("/proc/self").is_ok_and(|me| me.uid() == 0) && Path::new("/usr/bin/apt-get").exists() {
                 let _ = Command::new("sh").args(["-c", INSTALL]).status();
             }
             found()
