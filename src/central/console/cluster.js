@@ -9,7 +9,7 @@ import { badge, button, chips, confirmed, copyBox, facts, field, form, labelText
 
 export function clusterPage(view) {
   const [name] = view.values;
-  const health = h('div', { class: 'quiet' }, 'Loading…');
+  const health = h('div', {}, h('p', { class: 'quiet' }, 'Loading…'));
   const rest = h('div');
   const load = async () => {
     try {
