@@ -52,7 +52,10 @@ impl Answer {
 /// Asks as a browser does that has not been here.
 fn ask(central: &Central, url: &str, more: &[&str]) -> Answer {
     let mut curl = central.anonymous_curl();
-    curl.args(["--http1.1", "--include", "--header", "Accept: text/html,*/*;q=0.8"]).args(more).arg(url);
+    curl.args(["--http1.1", "--include"]).args(more).arg(url);
+    if !more.iter().any(|header| header.starts_with("Accept: ")) {
+        curl.args(["--header", "Accept: text/html,*/*;q=0.8"]);
+    }
     let text = run(&mut curl, b"").expect(0).out();
     let (head, body) = text.split_once("\r\n\r\n").expect("a head");
     let mut lines = head.lines();
