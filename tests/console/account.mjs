@@ -26,28 +26,41 @@ test('an account has its roles in words, and its tokens', async () => {
   expectNoTrouble();
 });
 
+/** Logs in somewhere else, as a client that calls itself so; the tokens. */
+async function logInElsewhere(page, who, client) {
+  const options = { method: 'POST', headers: { 'user-agent': client }, data: { email: who.email, password: who.password } };
+  return (await page.request.fetch(`${setup.url}/auth/login`, options)).json();
+}
+
+/** Ends the session of this client in the table, and sees that it is worth nothing any more. */
+async function endSession(page, client, tokens) {
+  const place = part(page, 'Sessions');
+  await row(place, client).getByRole('button', { name: 'End' }).click();
+  await confirm(page, 'End');
+  await row(place, client).waitFor({ state: 'detached' });
+  assert.equal((await api(page, 'GET', '/auth/me', tokens.access_token)).status(), 401);
+  assert.equal((await api(page, 'POST', '/auth/refresh', null, { refresh_token: tokens.refresh_token })).status(), 401);
+}
+
 test('sessions are listed, and others than this one can be ended', async () => {
   const page = await tab(setup.viewer);
-  const session = (id, agent, current) => ({
-    id, user_agent: agent, current, source_ip: '192.0.2.1',
-    created_at: '2026-01-02T15:04:05Z', refreshed_at: '2026-01-02T15:04:05Z', expires_at: '2036-01-02T15:04:05Z',
-  });
-  const sessions = [session('one', 'this browser', true), session('two', 'another one', false)];
-  await page.route('**/auth/sessions', (route) => route.fulfill({ json: { sessions } }));
-  await page.route('**/auth/sessions/two', (route) => {
-    assert.equal(route.request().method(), 'DELETE');
-    sessions.pop();
-    return route.fulfill({ status: 204 });
-  });
+  const tokens = await logInElsewhere(page, setup.viewer, 'lost-laptop/1.0');
   await go(page, '#/clusters', 'Clusters');
   await go(page, '#/account', 'My account');
-  const part7 = part(page, 'Sessions');
-  await row(part7, 'this browser').getByText('this session').waitFor();
-  assert.equal(await row(part7, 'this browser').getByRole('button').count(), 0);
-  await row(part7, 'another one').getByRole('button', { name: 'End' }).click();
-  await confirm(page, 'End');
-  await row(part7, 'another one').waitFor({ state: 'detached' });
-  await page.unrouteAll();
+  const own = part(page, 'Sessions').getByRole('row').filter({ hasText: 'this session' });
+  await own.waitFor();
+  assert.equal(await own.getByRole('button').count(), 0);
+  await endSession(page, 'lost-laptop/1.0', tokens);
+  await own.waitFor();
+  expectNoTrouble();
+});
+
+test('an admin ends a session of a user', async () => {
+  const page = await tab(setup.admin);
+  const tokens = await logInElsewhere(page, setup.viewer, 'stolen-laptop/1.0');
+  await go(page, '#/clusters', 'Clusters');
+  await go(page, `#/users/${encodeURIComponent(setup.viewer.email)}`, setup.viewer.email);
+  await endSession(page, 'stolen-laptop/1.0', tokens);
   expectNoTrouble();
 });
 

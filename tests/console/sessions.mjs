@@ -13,11 +13,7 @@ test('tokens are in memory and in the storage of the tab, and nowhere else', asy
   assert.deepEqual(await page.context().cookies(), []);
   assert.ok(!JSON.stringify(kept).includes(access), 'the access token is in no storage');
   const refresh = await stored(page);
-<<<<<<< HEAD
-  assert.ok(asked.length > 50 && asked.every((url) => !url.includes(access) && !url.includes(refresh) && !url.includes('mk8s_')));
-=======
   assert.ok(asked.length > 20 && asked.every((url) => !url.includes(access) && !url.includes(refresh) && !url.includes('mk8s_')));
->>>>>>> console
   assert.ok(asked.every((url) => url.startsWith(setup.url) || url.startsWith(setup.url.replace('localhost', '127.0.0.1'))), 'no other place is asked');
   expectNoTrouble();
 });

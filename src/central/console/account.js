@@ -1,8 +1,9 @@
 // Page: one's own account.
 
-import { at, call, currentUser, get } from './api.js';
+import { call, currentUser, get } from './api.js';
 import { fill, h } from './dom.js';
 import { roleDetails } from './roles.js';
+import { sessionTable } from './sessions.js';
 import { tokenTable } from './tokens.js';
 import { badge, button, checks, confirmed, facts, field, form, say, secretBox, section, table, time } from './ui.js';
 
@@ -19,7 +20,7 @@ export function accountPage(view) {
       return roles.length ? roles.map((role) => roleDetails(role)) : h('p', { class: 'quiet' }, 'You have no role: you may do nothing yet.');
     })),
     section('API tokens', tokens, made),
-    section('Sessions', view.part(async (again) => sessions((await get('/auth/sessions')).sessions, again))),
+    section('Sessions', view.part(async (again) => sessionTable((await get('/auth/sessions')).sessions, '/auth/sessions', again))),
     section('Password', password()));
 }
 
@@ -33,19 +34,6 @@ function newToken(user, made, again) {
     fill(made, secretBox(`The token ${token.name}`, token.token));
     again();
   }));
-}
-
-function sessions(all, again) {
-  const end = (session) => confirmed('End the session?', `Whoever uses it (${session.user_agent || 'unknown'}, ${session.source_ip}) has to log in again.`, 'End', async () => {
-    await call('DELETE', at`/auth/sessions/${session.id}`);
-    say('The session is ended.');
-    again();
-  });
-  return table('Sessions', [
-    ['Client', (s) => s.user_agent || 'unknown'], ['Address', (s) => s.source_ip], ['Begun', (s) => time(s.created_at)],
-    ['Last refreshed', (s) => time(s.refreshed_at)], ['Ends', (s) => time(s.expires_at)],
-    ['Actions', (s) => (s.current ? badge('this session', 'online') : button('End', () => end(s), 'danger'))],
-  ], all, 'There is no session.');
 }
 
 function password() {

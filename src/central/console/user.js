@@ -2,6 +2,7 @@
 
 import { at, call, get } from './api.js';
 import { h } from './dom.js';
+import { sessionTable } from './sessions.js';
 import { tokenTable } from './tokens.js';
 import { badge, button, checks, confirmed, facts, form, say, section, time } from './ui.js';
 
@@ -21,7 +22,8 @@ export function userPage(view) {
       })),
       section('Access', h('div', { class: 'actions' }, access(user, path, again), removal(user, path))),
     ];
-  }), section('API tokens', view.part(async (again) => tokenTable((await get(`${path}/tokens`)).tokens, `${path}/tokens`, again))));
+  }), section('Sessions', view.part(async (again) => sessionTable((await get(`${path}/sessions`)).sessions, `${path}/sessions`, again))),
+  section('API tokens', view.part(async (again) => tokenTable((await get(`${path}/tokens`)).tokens, `${path}/tokens`, again))));
 }
 
 function access(user, path, again) {

@@ -43,7 +43,7 @@ macro_rules! files {
 }
 
 /// All files; the first is the document.
-const FILES: [File; 22] = files![
+const FILES: [File; 23] = files![
     "index.html",
     "account.js",
     "add.js",
@@ -62,6 +62,7 @@ const FILES: [File; 22] = files![
     "role.js",
     "roles.js",
     "router.js",
+    "sessions.js",
     "tokens.js",
     "ui.js",
     "user.js",

@@ -14,11 +14,7 @@ use super::caller::{Gate, Right, check};
 use super::openapi::Operation;
 use super::{
     admin_clusters, audit, auth, can_i, clusters, console, error, exec, exec_websocket, gateway, guard, health,
-<<<<<<< HEAD
     openapi, operations, roles, sessions, tokens, tunnel, users,
-=======
-    openapi, operations, roles, tokens, tunnel, users,
->>>>>>> console
 };
 use crate::central::agents::Agents;
 use crate::central::client_certificate::ClientCertificate;
