@@ -1,6 +1,5 @@
 //! What waits to be written, and when it is time to write it.
 
-use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,12 +7,14 @@ use tokio::sync::{Notify, mpsc};
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
-use super::{Event, Item, QUEUE};
-use crate::model::audit::AuditRecord;
+use super::{Item, QUEUE};
 use crate::store;
 
 /// How many rows go into one transaction.
 const BATCH: usize = 2048;
+
+/// How many rows for which nobody waits go into a transaction for which somebody does, when it is time for them.
+const SHARE: usize = 64;
 
 /// How long rows for which nobody waits may wait for others.
 const LINGER: Duration = Duration::from_millis(250);
@@ -29,8 +30,11 @@ pub(super) struct Waiting {
     queue: mpsc::Receiver<Item>,
     urgent: Arc<Notify>,
     stop: CancellationToken,
-    taken: Vec<Item>,
-    /// Since when the first of them is here.
+    /// What was taken for which somebody waits.
+    awaited: Vec<Item>,
+    /// The rest, which would make a transaction longer for those who wait, and loses nothing by lying a while.
+    others: Vec<Item>,
+    /// Since when there is something of either.
     since: Instant,
 }
 
@@ -47,15 +51,15 @@ pub(super) enum Next {
 impl Waiting {
     /// What comes through this queue, until it shall stop.
     pub(super) fn new(queue: mpsc::Receiver<Item>, urgent: Arc<Notify>, stop: CancellationToken) -> Self {
-        Self { queue, urgent, stop, taken: Vec::new(), since: Instant::now() }
+        Self { queue, urgent, stop, awaited: Vec::new(), others: Vec::new(), since: Instant::now() }
     }
 
     /// Waits for what is to be done next: until somebody waits, there is enough for a transaction, or it lay for long.
     pub(super) async fn next(&mut self) -> Next {
-        if self.taken.is_empty() {
+        if self.count() == 0 {
             if self.queue.is_empty() {
                 match self.first().await {
-                    Next::Batch(first) => self.taken = first,
+                    Next::Batch(first) => first.into_iter().for_each(|item| self.keep(item)),
                     other => return other,
                 }
             }
@@ -64,31 +68,22 @@ impl Waiting {
         let until = self.since + LINGER;
         loop {
             self.take(BATCH);
-            if self.taken.len() >= BATCH || self.queue.is_closed() || Instant::now() >= until {
-                let rest = self.taken.split_off(self.taken.len().min(BATCH));
-                return Next::Batch(std::mem::replace(&mut self.taken, rest));
-            }
-            let awaited = self.awaited();
-            if !awaited.is_empty() {
-                return Next::Batch(awaited);
+            let is_due = self.count() >= BATCH || self.queue.is_closed() || Instant::now() >= until;
+            let mut batch: Vec<Item> = self.awaited.drain(..self.awaited.len().min(BATCH)).collect();
+            let share = match batch.is_empty() {
+                _ if !is_due => 0,
+                true => BATCH,
+                false => SHARE,
+            };
+            batch.extend(self.others.drain(..self.others.len().min(share)));
+            if !batch.is_empty() {
+                return Next::Batch(batch);
             }
             tokio::select! {
                 () = self.urgent.notified() => {}
                 () = sleep_until(until) => {}
             }
         }
-    }
-
-    /// Takes those out for which somebody waits, with what else there is of their requests. The others would make the
-    /// transaction longer for those who wait, and lose nothing by lying a while.
-    fn awaited(&mut self) -> Vec<Item> {
-        let waits = |(event, written): &Item| written.as_ref().and(request(event));
-        let awaited: HashSet<*const AuditRecord> = self.taken.iter().filter_map(waits).collect();
-        let is_awaited =
-            |(event, written): &Item| written.is_some() || request(event).is_some_and(|it| awaited.contains(&it));
-        let (awaited, rest) = std::mem::take(&mut self.taken).into_iter().partition(is_awaited);
-        self.taken = rest;
-        awaited
     }
 
     /// Waits until there is something.
@@ -107,25 +102,25 @@ impl Waiting {
 
     /// Takes what is in the queue, until so many are here.
     fn take(&mut self, most: usize) {
-        while self.taken.len() < most
+        while self.count() < most
             && let Ok(item) = self.queue.try_recv()
         {
-            self.taken.push(item);
+            self.keep(item);
         }
+    }
+
+    fn keep(&mut self, item: Item) {
+        if item.1.is_some() { self.awaited.push(item) } else { self.others.push(item) }
+    }
+
+    fn count(&self) -> usize {
+        self.awaited.len() + self.others.len()
     }
 
     /// Tells all who wait that nothing can be written just now.
     pub(super) fn refuse(&mut self, error: &store::Error) {
         self.take(QUEUE);
-        self.taken.iter_mut().filter_map(|(_, written)| written.take()).for_each(|written| refuse(written, error));
-    }
-}
-
-/// The request of which an event tells, as events of one hold the same record.
-fn request(event: &Event) -> Option<*const AuditRecord> {
-    match event {
-        Event::Began(record) | Event::Ended(record, _) => Some(Arc::as_ptr(record)),
-        Event::Unfinished(_) => None,
+        self.awaited.iter_mut().filter_map(|(_, written)| written.take()).for_each(|written| refuse(written, error));
     }
 }
 
@@ -139,9 +134,10 @@ pub(super) fn refuse(written: super::Written, error: &store::Error) {
 mod tests {
     use tokio::sync::oneshot;
 
+    use super::super::Event;
     use super::*;
     use crate::model::RequestId;
-    use crate::model::audit::Ending;
+    use crate::model::audit::{AuditRecord, Ending};
 
     /// The events of a request, and whether somebody waits for the first of them.
     fn began(is_awaited: bool) -> (Arc<AuditRecord>, Item) {
@@ -179,7 +175,7 @@ mod tests {
             sender.send(item).await.unwrap();
         }
         let first = waiting.next().await;
-        assert_eq!(ids(&first), [format!("began {}", write.id), format!("ended {}", write.id)]);
+        assert_eq!(ids(&first), [format!("began {}", write.id)]);
 
         // However many come who wait, the others get their turn.
         loop {
@@ -189,7 +185,9 @@ mod tests {
             let batch = ids(&waiting.next().await);
             let own = format!("began {}", next.id);
             if batch.len() > 1 {
-                assert_eq!(batch, [format!("began {}", read.id), format!("ended {}", read.id), own]);
+                let others =
+                    [format!("began {}", read.id), format!("ended {}", read.id), format!("ended {}", write.id)];
+                assert_eq!(batch, [&[own][..], &others].concat());
                 break;
             }
             assert_eq!(batch, [own]);
